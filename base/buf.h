@@ -1,0 +1,89 @@
+/*
+ * buf.h - bytes that grow, up to a limit.
+ *
+ * The bytes come from malloc and belong to the buf. Passing the limit sets
+ * `full` and drops what did not fit; writers put on and check once at the end.
+ * One thread at a time.
+ */
+#ifndef BASE_BUF_H
+#define BASE_BUF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct buf {
+	char *p;
+	size_t len, cap, limit;
+	bool full; /* something did not fit: the text is not whole */
+	bool wipe; /* zero the bytes when given back or moved */
+};
+
+/* An empty buf of at most limit bytes. Takes nothing until written to. */
+void buf_init(struct buf *b, size_t limit);
+void buf_release(struct buf *b);
+
+/* Empty again, the memory kept. */
+void buf_clear(struct buf *b);
+
+/* Make room for more bytes behind len; false (and full) past the limit. */
+bool buf_reserve(struct buf *b, size_t more);
+
+/* Out-of-line part of buf_put_byte() and buf_put(). */
+void buf_put_slow(struct buf *b, const void *p, size_t len);
+
+static inline void
+buf_put(struct buf *b, const void *p, size_t len)
+{
+	if (len <= b->cap - b->len) {
+		if (len)
+			memcpy(b->p + b->len, p, len);
+		b->len += len;
+	} else {
+		buf_put_slow(b, p, len);
+	}
+}
+
+static inline void
+buf_put_byte(struct buf *b, char c)
+{
+	if (b->len < b->cap)
+		b->p[b->len++] = c;
+	else
+		buf_put_slow(b, &c, 1);
+}
+
+static inline void
+buf_put_str(struct buf *b, struct str s)
+{
+	buf_put(b, s.p, s.len);
+}
+
+/* A NUL-ended text, without the NUL. */
+static inline void
+buf_puts(struct buf *b, const char *s)
+{
+	buf_put(b, s, strlen(s));
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* An unsigned or signed number in decimal. */
+void buf_put_u64(struct buf *b, uint64_t n);
+void buf_put_i64(struct buf *b, int64_t n);
+
+/* s as a JSON string, quotes included (RFC 8259, section 7). */
+void buf_put_json(struct buf *b, struct str s);
+
+/* The bytes so far; good until the next write. */
+static inline struct str
+buf_str(const struct buf *b)
+{
+	return str_of(b->p, b->len);
+}
+
+/* Take the first n bytes (at most len) away. */
+void buf_drop(struct buf *b, size_t n);
+
+#endif

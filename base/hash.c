@@ -1,0 +1,117 @@
+#include "base/hash.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <xxhash.h>
+
+uint64_t
+hash64(struct str s, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(s.p, s.len, seed);
+}
+
+static _Noreturn void
+crypto_failed(const char *what)
+{
+	fprintf(stderr, "firedoor: OpenSSL could not %s\n", what);
+	abort();
+}
+
+void
+sha256(struct str s, uint8_t out[SHA256_BYTES])
+{
+	if (!EVP_Digest(s.p, s.len, out, NULL, EVP_sha256(), NULL))
+		crypto_failed("make a SHA-256");
+}
+
+void
+sha256_parts(const struct str *parts, size_t count, uint8_t out[SHA256_BYTES])
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+
+	for (size_t i = 0; good && i < count; i++)
+		good = EVP_DigestUpdate(ctx, parts[i].p, parts[i].len);
+	if (!good || !EVP_DigestFinal_ex(ctx, out, NULL))
+		crypto_failed("make a SHA-256");
+	EVP_MD_CTX_free(ctx);
+}
+
+void
+random_bytes(void *out, size_t len)
+{
+	if (RAND_bytes(out, (int)len) != 1)
+		crypto_failed("get random bytes");
+}
+
+void
+hex_encode(const void *bytes, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < len; i++) {
+		out[2 * i] = digits[p[i] >> 4];
+		out[2 * i + 1] = digits[p[i] & 15];
+	}
+	out[2 * len] = '\0';
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool
+hex_decode(struct str hex, void *out, size_t len)
+{
+	uint8_t *p = out;
+
+	if (hex.len % 2 || hex.len / 2 != len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int high = hex_digit(hex.p[2 * i]);
+		int low = hex_digit(hex.p[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		p[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
+static void
+uuid_format(uint8_t b[16], unsigned version, char out[37])
+{
+	char hex[33];
+
+	b[6] = (uint8_t)((b[6] & 0x0f) | version << 4);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	hex_encode(b, 16, hex);
+	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+void
+uuid_make(char out[37])
+{
+	uint8_t b[16];
+
+	random_bytes(b, sizeof(b));
+	uuid_format(b, 4, out);
+}
+
+void
+uuid_of(struct str text, char out[37])
+{
+	uint8_t b[SHA256_BYTES];
+
+	sha256(text, b);
+	uuid_format(b, 8, out);
+}

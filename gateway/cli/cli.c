@@ -1,0 +1,71 @@
+#include "gateway/cli/cli.h"
+
+#include <string.h>
+
+#include "base/str.h"
+#include "config.h"
+
+const struct command cli_commands[] = {
+	{ "version", cmd_version, "print the version" },
+	{ NULL, NULL, NULL },
+};
+
+int
+cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	puts("firedoor " PACKAGE_VERSION);
+	return EXIT_CLEAN;
+}
+
+static void
+print_help(FILE *out)
+{
+	fputs("usage: firedoor COMMAND [OPTIONS]\n"
+	      "An interoperability gateway for health care.\n\ncommands:\n",
+	    out);
+	for (const struct command *c = cli_commands; c->run; c++)
+		fprintf(out, "  %-9s %s\n", c->name, c->brief);
+	fputs("\nfiredoor COMMAND --help tells about one.\n", out);
+}
+
+static void
+print_unknown(struct str name)
+{
+	const struct command *nearest = NULL;
+	unsigned best = 3;
+
+	for (const struct command *c = cli_commands; c->run; c++) {
+		unsigned d = str_distance(name, str_from(c->name), 3);
+
+		if (d < best) {
+			best = d;
+			nearest = c;
+		}
+	}
+	fprintf(stderr, "firedoor: there is no command '%.*s'%s%s%s\n", STR_ARG(name),
+	    nearest ? "; did you mean '" : "", nearest ? nearest->name : "", nearest ? "'?" : "");
+	fputs("firedoor --help lists them.\n", stderr);
+}
+
+int
+cli_main(int argc, char **argv)
+{
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return EXIT_CLEAN;
+	}
+	if (strcmp(argv[1], "--version") == 0)
+		return cmd_version(argc - 1, argv + 1);
+	for (const struct command *c = cli_commands; c->run; c++)
+		if (strcmp(argv[1], c->name) == 0)
+			return c->run(argc - 1, argv + 1);
+	print_unknown(str_from(argv[1]));
+	return EXIT_USAGE;
+}

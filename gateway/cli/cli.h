@@ -1,0 +1,37 @@
+/*
+ * cli.h - the commands of firedoor(1).
+ *
+ * Each command is a function of one file, cmd_NAME.c, that reads its own
+ * options and answers --help.
+ */
+#ifndef GATEWAY_CLI_CLI_H
+#define GATEWAY_CLI_CLI_H
+
+#include <stdio.h>
+
+/* Exit statuses that scripts may rely on. */
+enum {
+	EXIT_CLEAN = 0,
+	EXIT_FINDINGS = 1, /* done, and something was wrong */
+	EXIT_USAGE = 2,	   /* the command line or configuration is wrong */
+};
+
+/* Run a command with its own argv (argv[0] is its name). Returns the exit
+ * status. */
+typedef int command_fn(int argc, char **argv);
+
+struct command {
+	const char *name;
+	command_fn *run; /* NULL ends the table */
+	const char *brief;
+};
+
+/* The commands there are, in the order --help shows them. */
+extern const struct command cli_commands[];
+
+command_fn cmd_version;
+
+/* Run what argv asks for. Returns the exit status of the program. */
+int cli_main(int argc, char **argv);
+
+#endif

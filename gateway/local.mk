@@ -1,0 +1,19 @@
+noinst_LIBRARIES += libgateway.a
+libgateway_a_SOURCES =
+
+include gateway/access/local.mk
+include gateway/audit/local.mk
+include gateway/cli/local.mk
+include gateway/exchange/local.mk
+include gateway/fhir/local.mk
+include gateway/host/local.mk
+include gateway/net/local.mk
+include gateway/store/local.mk
+
+bin_PROGRAMS += firedoor
+firedoor_SOURCES = gateway/main.c
+# The floors, each before the ones it stands on.
+GATEWAY_FLOOR = libgateway.a $(MAPPERS_FLOOR) $(GATEWAY_LIBS)
+firedoor_LDADD = $(GATEWAY_FLOOR)
+firedoor_LDFLAGS = $(AM_LDFLAGS)
+EXTRA_DIST += gateway/README.md

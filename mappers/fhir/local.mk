@@ -1,0 +1,1 @@
+libmappers_a_SOURCES += mappers/fhir/fhir_json.h
