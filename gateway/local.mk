@@ -4,6 +4,7 @@ libgateway_a_SOURCES =
 include gateway/access/local.mk
 include gateway/audit/local.mk
 include gateway/cli/local.mk
+include gateway/config/local.mk
 include gateway/exchange/local.mk
 include gateway/fhir/local.mk
 include gateway/host/local.mk

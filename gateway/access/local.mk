@@ -1,1 +1,4 @@
+libgateway_a_SOURCES += \
+	gateway/access/access.h \
+	gateway/access/scope.h
 EXTRA_DIST += gateway/access/README.md

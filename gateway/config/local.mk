@@ -1,0 +1,1 @@
+libgateway_a_SOURCES += gateway/config.h
