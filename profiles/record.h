@@ -68,7 +68,11 @@ record_type(const struct record *r, const struct pack *p, uint32_t i)
 #define RECORD_EACH_CHILD(r, parent, i)                                                            \
 	for (uint32_t i = (parent) + 1; i < (r)->nodes[parent].end; i = (r)->nodes[i].end)
 
-/* The first child of that JSON name; 0 when there is none. */
+/*
+ * The first child of that JSON name; 0 when there is none. Where parent is an
+ * element that holds a resource, that resource is searched: so it is for all
+ * functions that take a name.
+ */
 uint32_t
 record_child(const struct record *r, const struct pack *p, uint32_t parent, struct str name);
 
@@ -79,7 +83,7 @@ uint32_t record_next(const struct record *r, uint32_t parent, uint32_t i);
 struct str
 record_value(const struct record *r, const struct pack *p, uint32_t parent, struct str name);
 
-/* Name of the type of the resource at node i: "Patient". */
+/* Name of the type of node i: "Patient", "HumanName". */
 struct str record_type_name(const struct record *r, const struct pack *p, uint32_t i);
 
 /*
@@ -92,13 +96,18 @@ struct str record_path(const struct record *r, const struct pack *p, uint32_t i,
 bool record_equal(const struct record *a, uint32_t i, const struct record *b, uint32_t j);
 
 /*
- * Check a block that came from outside (a worker, a disk): sizes, ends,
- * offsets and element numbers are within bounds, children belong to their
- * parents' types. len is the block's true size.
+ * Check a block that came from outside (a worker, a disk): it was built with
+ * this pack; sizes, ends, offsets and element numbers are within bounds,
+ * children belong to their parents' types and stand in order. Values are not
+ * checked. r is aligned for its members; len is the block's true size.
  */
 bool record_check(const struct record *r, size_t len, const struct pack *p);
 
-/* Resource `node` of r as a record of its own, in the arena; NULL when full. */
+/*
+ * The resource whose root is node `node` of r (where an element holds it, the
+ * node behind that element's) as a record of its own. NULL when the arena is
+ * full.
+ */
 const struct record *record_extract(const struct record *r, uint32_t node, struct arena *a);
 
 struct record_limits {
@@ -109,10 +118,18 @@ struct record_limits {
 /* 2,000,000 nodes, 64 deep, 256 MiB of text. */
 extern const struct record_limits record_default_limits;
 
+/* An open element. */
+struct record_level {
+	uint32_t node; /* its node */
+	uint32_t type; /* its type: that of the resource where it is a root */
+	uint32_t last; /* element of its newest child; 0 before the first */
+	bool disorder; /* children came in another order than the elements' */
+};
+
 /*
  * Builds one record after another; the memory it works in is its own (malloc)
- * and is kept. Failure (a limit passed) is sticky and told by
- * record_builder_finish().
+ * and is kept, wiped before it is given back. Failure (a limit passed) is
+ * sticky: what follows does nothing, and record_builder_finish() tells.
  *
  *	record_builder_init(&b, pack, &record_default_limits);
  *	record_open_root(&b, type);
@@ -124,19 +141,25 @@ extern const struct record_limits record_default_limits;
  *	r = record_builder_finish(&b, arena, &err);
  *
  * Children may come in any order of elements: record_close() puts them into
- * that of the specification, keeping the order of repetitions.
+ * that of the specification, keeping the order of repetitions. What is opened
+ * and closed without a value and without children stands as an empty node:
+ * whoever may not have something to put in asks first, or abandons.
  */
 struct record_builder {
 	const struct pack *pack;
 	struct record_limits limits;
-	struct record_node *nodes;
+	struct record_node *nodes; /* `end` is the subtree's size meanwhile */
 	uint32_t count, room;
 	char *text;
 	size_t text_len, text_room;
-	uint32_t *stack; /* open nodes */
+	struct record_level *stack;
 	uint32_t depth, stack_room;
-	uint32_t disorder;  /* open levels whose children are out of order */
+	struct record_node *spare; /* where children are put into order */
+	uint32_t spare_room;
 	const char *failed; /* what limit was passed; NULL: none */
+	uint32_t *follow;   /* of readers: see profiles/record_build.h */
+	uint32_t *required;
+	uint32_t element_count;
 };
 
 void record_builder_init(
@@ -155,11 +178,17 @@ void record_open_root(struct record_builder *b, uint32_t type);
 void record_open_element(struct record_builder *b, uint32_t element);
 void record_open(struct record_builder *b, struct str name);
 
-/* Give the open element its value. */
+/* Give the open element its value. Asserts that it has no children yet. */
 void record_set_text(struct record_builder *b, struct str value);
 
 /* Close the newest open element. */
 void record_close(struct record_builder *b);
+
+/* Close the newest open element and take it, and all that is in it, away. */
+void record_abandon(struct record_builder *b);
+
+/* Whether the open element has a value or children. */
+bool record_is_filled(const struct record_builder *b);
 
 /* Open, set, close. Without a value (len 0) does nothing. */
 void record_put(struct record_builder *b, struct str name, struct str value);
