@@ -6,6 +6,10 @@
  * but the end of the version before, so that a page of a search and the next
  * page can see one moment. Bodies are the exact bytes that are served.
  *
+ * A moment is a number that grows with every version written: what a page
+ * shows is what was current at its moment. It is no wall time. meta.lastUpdated
+ * is: milliseconds, never going back from one version to any later one.
+ *
  * Writing is done by one thread (the writer lane), many transactions to a
  * commit. Reading is done by as many threads as have a reader, while writing
  * goes on. No type of a backend appears here.
@@ -28,12 +32,16 @@ struct store_reader;
 struct store_options {
 	const char *path; /* of the database file */
 	const struct pack *pack;
-	unsigned busy_ms; /* how long to wait for another process */
+	unsigned busy_ms;   /* how long to wait for another process */
+	unsigned query_ms;  /* a search or history may take so long; 0: any time */
+	uint64_t max_bytes; /* the file may grow so large; 0: no limit */
 };
 
 /*
- * Open the store, made when it is not there. A file that is not a firedoor
- * store, or of a newer version, is refused and left as it is.
+ * Open the store, made when it is not there; one process at a time. A file
+ * that is not a firedoor store, or of a newer version, is refused and left as
+ * it is; one that was not closed properly is checked first, and refused when
+ * it is damaged. The pack is borrowed.
  */
 struct store *store_open(const struct store_options *o, struct error *err);
 void store_close(struct store *s);
@@ -43,28 +51,88 @@ enum store_verb {
 	STORE_CREATE, /* POST: a new id */
 	STORE_UPDATE, /* PUT: the id is given */
 	STORE_DELETE,
+	STORE_FIND, /* writes nothing: its match must find one resource, which
+		     * other ops of the transaction refer to */
+};
+
+/*
+ * What somebody may see. SQL enforces it: what is not visible does not exist
+ * for a read or a query. Zeroed, it is SEES_NOTHING. A compartment holds the
+ * resources whose index has a row of STORE_COMPARTMENT for it.
+ */
+struct store_visibility {
+	enum { SEES_NOTHING, SEES_EVERYTHING, SEES_COMPARTMENT } kind;
+	struct str compartment; /* "Patient/123" */
+};
+
+enum {
+	STORE_COMPARTMENT = 100,     /* kind of a store_index, beside enum pack_param_type */
+	STORE_SELF = UINT32_MAX - 1, /* entry of a store_index: the op itself */
 };
 
 /* One value of one search parameter of a resource. */
 struct store_index {
-	uint16_t kind;	/* enum pack_param_type */
-	uint32_t param; /* number in the pack */
+	uint16_t kind;	/* enum pack_param_type, or STORE_COMPARTMENT */
+	uint32_t param; /* number in the pack; of a compartment: not used */
 	struct str system, value;
 	/*
-	 * token: system and code (system empty: none);
+	 * token: system and code (system empty: none); under a parameter of
+	 *   type reference: its identifier (:identifier);
 	 * string: value as written; the store normalises it;
 	 * reference: value "Type/id", or a canonical or absolute URL; or, when
-	 *   entry is not PACK_NONE, the resource of that entry;
+	 *   entry is not PACK_NONE, the resource of that op (STORE_SELF: this);
 	 * uri: value;
 	 * date: low and high, microseconds since 1970 (INT64_MIN/MAX: open);
+	 * compartment: as reference: the resource whose compartment it is in.
 	 */
 	uint32_t entry;
 	int64_t low, high;
 };
 
-/* What must be found for a conditional write: all of tokens, of the type. */
+/* One comparison of a search. */
+struct store_test {
+	enum store_test_kind {
+		TEST_ID,	/* value */
+		TEST_UPDATED,	/* _lastUpdated: from low to high */
+		TEST_TOKEN,	/* system|value; any_system, any_value */
+		TEST_REFERENCE, /* value "Type/id" or a URL */
+		TEST_STRING,	/* starts with value, normalised */
+		TEST_STRING_EXACT,
+		TEST_STRING_CONTAINS,
+		TEST_URI,
+		TEST_DATE,    /* against low..high, as `compare` says */
+		TEST_MISSING, /* value "true" or "false" */
+	} kind;
+	uint32_t param;
+	struct str system, value;
+	bool any_system, any_value, no_system;
+	int64_t low, high;
+	enum store_compare {
+		COMPARE_EQ,
+		COMPARE_NE,
+		COMPARE_GT,
+		COMPARE_LT,
+		COMPARE_GE,
+		COMPARE_LE,
+		COMPARE_SA,
+		COMPARE_EB,
+	} compare;
+	bool negate; /* :not */
+};
+
+/* Any of the tests. */
+struct store_clause {
+	struct store_test *tests;
+	uint32_t count;
+};
+
+/*
+ * What must be found for a conditional write: resources of the op's type that
+ * pass all of these, and are visible to the transaction. count 0: the write is
+ * unconditional.
+ */
 struct store_match {
-	struct store_index *index; /* AND of these; count 0: unconditional */
+	struct store_clause *clauses;
 	uint32_t count;
 };
 
@@ -72,14 +140,17 @@ struct store_op {
 	/* Asked for: */
 	enum store_verb verb;
 	uint32_t type;		  /* resource type number */
-	struct str id;		  /* create: the id it will have */
+	struct str id;		  /* create: the id it will have; also of an
+				   * update whose match finds nothing */
+	bool id_given;		  /* conditional update: id is the sender's,
+				   * and must be that of what is found */
 	uint64_t if_match;	  /* version that must be current; 0: any */
 	bool must_exist;	  /* update: refuse to create */
 	struct store_match match; /* conditional: If-None-Exist of a create;
-				 * an update's or delete's search */
+				   * an update's, delete's or find's search */
 	struct str body;	  /* compact JSON without the spliced texts */
 	struct splices splices;
-	struct store_index *index;
+	const struct store_index *index;
 	uint32_t index_count;
 
 	/* Answered: */
@@ -87,13 +158,13 @@ struct store_op {
 		STORE_CREATED,
 		STORE_UPDATED,
 		STORE_DELETED,
-		STORE_UNCHANGED, /* conditional create found one;
-					 * delete of what is not there */
+		STORE_UNCHANGED, /* conditional create or find found one;
+				  * delete of what is not there */
 	} outcome;
-	struct str final_id; /* in the write's arena */
-	uint64_t version;
+	struct str final_id;   /* in the write's arena; empty: delete of nothing */
+	uint64_t version;      /* what is current now; 0: delete of nothing */
 	int64_t updated;       /* wall time, microseconds */
-	struct str final_body; /* in the write's arena, spliced */
+	struct str final_body; /* in the write's arena, spliced; or of what was found */
 };
 
 /* A transaction: all ops or none. */
@@ -101,13 +172,18 @@ struct store_write {
 	struct arena *arena; /* owned by the caller; answers go there */
 	struct store_op *ops;
 	uint32_t count;
-	struct str dedup_key;	/* not empty: applied once; see below */
-	struct str dedup_value; /* kept with it (the ACK, say) */
+	struct store_visibility visibility; /* of matches; a conditional op with
+					     * SEES_NOTHING is ERROR_DENIED */
+	struct str dedup_key;		    /* not empty: applied once; see below */
+	struct str dedup_value;		    /* kept with it (the ACK, say) */
 
 	int result;	    /* 0, or -1 with error set: nothing was done */
-	struct error error; /* kind says: ERROR_CONFLICT (if_match),
-				 * ERROR_MISSING (must_exist), ERROR_INVALID
-				 * (several matches), … */
+	struct error error; /* kind says: ERROR_CONFLICT (if_match; an
+			     * id that is taken), ERROR_MISSING
+			     * (must_exist; a find without a match),
+			     * ERROR_INVALID (several matches; two ops on
+			     * one resource; id_given is not what was
+			     * found), ERROR_LIMIT (the arena is full) */
 	uint32_t failed_op; /* the op that failed */
 	bool duplicate;	    /* dedup_key was seen: nothing was done, and
 				 * dedup_value is what was kept with it */
@@ -118,9 +194,11 @@ struct store_write {
  * and all that succeeded are on disk when this returns 0. Returns -1 with *err
  * set when the commit itself failed: then none was done. Writer thread only.
  *
- * In a transaction, conditional matches see what earlier ops and earlier
- * transactions of the batch have written; ids are settled first, then bodies
- * are spliced.
+ * In a transaction all ids are settled first, op by op, then bodies are
+ * spliced and written. Conditional matches see what earlier transactions of
+ * the batch have written, what earlier ops delete, and, by token parameters,
+ * what earlier ops create or update: two conditional creates of one identifier
+ * make one resource.
  */
 int store_commit(struct store *s, struct store_write **writes, size_t count, struct error *err);
 
@@ -149,24 +227,27 @@ struct store_version {
 
 /*
  * Read the current version (version 0) or that one. Returns 1 when there is
- * one (deleted or not), 0 when there is none, -1 with *err set.
+ * one (deleted or not) that is visible, 0 when there is none, -1 with *err set.
+ * A deleted version is visible when the one before it was.
  */
 int store_read(struct store_reader *r, uint32_t type, struct str id, uint64_t version,
-    struct arena *a, struct store_version *out, struct error *err);
+    const struct store_visibility *v, struct arena *a, struct store_version *out,
+    struct error *err);
 
 struct store_page {
 	struct store_version *at;
 	uint32_t count;
 	uint64_t total; /* UINT64_MAX: not counted */
 	bool more;
-	uint64_t next_row; /* continue here */
-	int64_t moment;	   /* what moment this page shows */
+	uint64_t next_row; /* when more: before_row or from_row of the next page */
+	int64_t moment;	   /* what this page shows: moment of the next page */
 };
 
 /*
  * A resource's versions, newest first, from `before_row` downwards (0: the
  * newest), as they were at `moment` (0: now). type PACK_NONE: the whole
- * system's; id empty: the whole type's. since: wall time, 0: all.
+ * system's; id empty: the whole type's. since: wall time, 0: all. Of a
+ * resource that was never there, the page is empty.
  */
 struct store_history {
 	uint32_t type;
@@ -174,69 +255,29 @@ struct store_history {
 	int64_t since, moment;
 	uint64_t before_row;
 	uint32_t count;
+	bool want_total;
+	struct store_visibility visibility;
 };
 int store_read_history(struct store_reader *r, const struct store_history *h, struct arena *a,
     struct store_page *out, struct error *err);
-
-/* One comparison of a search. */
-struct store_test {
-	enum store_test_kind {
-		TEST_ID,	/* value */
-		TEST_UPDATED,	/* _lastUpdated: from low to high */
-		TEST_TOKEN,	/* system|value; any_system, any_value */
-		TEST_REFERENCE, /* value "Type/id" or a URL */
-		TEST_STRING,	/* starts with value, normalised */
-		TEST_STRING_EXACT,
-		TEST_STRING_CONTAINS,
-		TEST_URI,
-		TEST_DATE,    /* overlaps low..high, as `compare` says */
-		TEST_MISSING, /* value "true" or "false" */
-	} kind;
-	uint32_t param;
-	struct str system, value;
-	bool any_system, any_value, no_system;
-	int64_t low, high;
-	enum store_compare {
-		COMPARE_EQ,
-		COMPARE_NE,
-		COMPARE_GT,
-		COMPARE_LT,
-		COMPARE_GE,
-		COMPARE_LE,
-		COMPARE_SA,
-		COMPARE_EB,
-	} compare;
-	bool negate; /* :not */
-};
-
-/* Any of the tests. */
-struct store_clause {
-	struct store_test *tests;
-	uint32_t count;
-};
-
-/*
- * What somebody may see. SQL enforces it: what is not visible does not exist
- * for a query.
- */
-struct store_visibility {
-	enum { SEES_NOTHING, SEES_EVERYTHING, SEES_COMPARTMENT } kind;
-	struct str compartment; /* "Patient/123" */
-};
 
 struct store_query {
 	uint32_t type;
 	struct store_clause *clauses; /* all of them */
 	uint32_t clause_count;
 	struct store_visibility visibility;
-	bool sort_updated, ascending; /* default: newest first */
-	uint32_t count;		      /* 0: only the total */
+	bool ascending; /* by meta.lastUpdated; else newest first */
+	uint32_t count; /* 0: only the total */
 	bool want_total;
 	uint64_t from_row; /* continue behind this row; 0: start */
 	int64_t moment;	   /* 0: now */
 };
 
-/* Search current (at `moment`) versions. Returns 0, or -1 with *err set. */
+/*
+ * Search versions that are current at `moment`; the newest first, or the
+ * oldest (ascending). Returns 0, or -1 with *err set (ERROR_LIMIT: it took
+ * longer than query_ms, or the arena is full).
+ */
 int store_search(struct store_reader *r, const struct store_query *q, struct arena *a,
     struct store_page *out, struct error *err);
 
