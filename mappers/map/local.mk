@@ -1,0 +1,2 @@
+libmappers_a_SOURCES += \
+	mappers/map/map.h

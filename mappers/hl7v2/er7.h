@@ -1,0 +1,162 @@
+/*
+ * er7.h - an HL7 v2 message in its ER7 encoding (HL7 v2.9, chapter 2), read.
+ *
+ * er7_read() cuts a message into a flat tree of what is populated: segments,
+ * and below each its fields, repetitions, components and subcomponents. Values
+ * are slices of the message's own bytes, escapes still in them: the message
+ * (or its copy in UTF-8, made in the arena when it was in another character
+ * set) must outlive the tree. A level that has one part only is left out: the
+ * field "M" is one node. Immutable once read; any thread may look at it.
+ */
+#ifndef MAPPERS_HL7V2_ER7_H
+#define MAPPERS_HL7V2_ER7_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct arena;
+struct findings;
+struct error;
+
+enum {
+	ER7_NONE = UINT32_MAX,
+};
+
+enum er7_level {
+	ER7_FIELD,
+	ER7_REPETITION,
+	ER7_COMPONENT,
+	ER7_SUBCOMPONENT,
+};
+
+enum er7_flag {
+	ER7_ESCAPED = 1 << 0, /* holds the escape character */
+	ER7_NULL = 1 << 1,    /* is "": delete what is there */
+	ER7_PARENT = 1 << 2,  /* has children; their level is that of the next node */
+};
+
+/* A populated part. Its children follow it; `end` is behind the last. */
+struct er7_node {
+	uint32_t at, len; /* bytes, in the message's text */
+	uint32_t end;
+	uint32_t position; /* of its kind in its parent, from 1 */
+	uint8_t level;	   /* enum er7_level */
+	uint8_t flags;
+};
+
+struct er7_segment {
+	char id[4];	     /* three characters and a NUL */
+	uint32_t line;	     /* from 1 */
+	uint32_t at, len;    /* bytes of the whole segment */
+	uint32_t fields;     /* fields there are, up to the last separator */
+	uint32_t first, end; /* its nodes */
+	uint32_t index;	     /* row of the field index where its fields begin */
+};
+
+struct er7_message {
+	struct str text;						     /* UTF-8 */
+	char field, component, repetition, escape, subcomponent, truncation; /* 0: none */
+	const struct er7_segment *segments;
+	uint32_t segment_count;
+	const struct er7_node *nodes;
+	uint32_t node_count;
+	const uint32_t *index; /* field number - 1 -> node, or ER7_NONE */
+};
+
+struct er7_options {
+	size_t max_bytes;	    /* of the message; 0: 64 MiB */
+	uint32_t max_segments;	    /* 0: 200,000 */
+	uint32_t max_fields;	    /* of a segment; 0: 10,000 */
+	uint32_t max_nodes;	    /* 0: 8,000,000 */
+	struct str default_charset; /* a name of table 0211 or of iconv, for bytes
+				     * over 127 without MSH-18; empty: UTF-8 */
+};
+
+/*
+ * Read one message. What comes before MSH (a BOM, white space) is skipped;
+ * segments end with CR, LF or CRLF. options may be NULL. Returns 0, and
+ * findings may hold warnings (of what was skipped or not understood); or -1
+ * with the reason, severity fatal, as the last finding: no MSH, separators that
+ * are missing or alike, a character set that is unknown or does not fit the
+ * bytes, a limit passed. Paths of findings are v2 places: "PID[1]-3".
+ */
+int er7_read(struct str bytes, const struct er7_options *options, struct arena *a,
+    struct er7_message *out, struct findings *findings);
+
+/* Node of field n (from 1) of a segment; ER7_NONE when it is empty. MSH-1 is
+ * the field separator, MSH-2 the others. */
+static inline uint32_t
+er7_field_node(const struct er7_message *m, const struct er7_segment *s, uint32_t n)
+{
+	return n - 1 < s->fields ? m->index[s->index + n - 1] : ER7_NONE;
+}
+
+/*
+ * The part of node i at a level below its own, at a position from 1: ER7_NONE
+ * when it is empty. A node that has no parts of that level is its own first
+ * part. i may be ER7_NONE.
+ */
+uint32_t er7_part(const struct er7_message *m, uint32_t i, enum er7_level level, uint32_t position);
+
+/* How many repetitions the field at node i has, up to the last populated one;
+ * 0 for ER7_NONE. */
+uint32_t er7_repetitions(const struct er7_message *m, uint32_t i);
+
+/* The first leaf of node i: the first component's first subcomponent when they
+ * are populated, else ER7_NONE. */
+uint32_t er7_leaf(const struct er7_message *m, uint32_t i);
+
+/* The bytes of node i as they stand; {NULL, 0} for ER7_NONE. */
+static inline struct str
+er7_raw(const struct er7_message *m, uint32_t i)
+{
+	return i == ER7_NONE ? str_of(NULL, 0)
+			     : str_of(m->text.p + m->nodes[i].at, m->nodes[i].len);
+}
+
+/*
+ * Node's bytes with escapes decoded: \F\ \S\ \T\ \R\ \E\ \P\ to the message's
+ * own characters, \Xhh..\ to bytes, formatting (\.br\ \.sp\ \.in\ \.ti\ …) to
+ * line breaks and spaces, highlighting (\H\ \N\) away; others are kept as they
+ * stand. In the arena when there was something to decode.
+ */
+struct str er7_text(const struct er7_message *m, uint32_t i, struct arena *a);
+
+/* A part of a field, raw; rep, comp and sub from 1, 0 as 1. Empty when there is
+ * none. */
+struct str er7_value(const struct er7_message *m, const struct er7_segment *s, uint32_t field,
+    uint32_t rep, uint32_t comp, uint32_t sub);
+
+/* The first segment of that id, or NULL. */
+const struct er7_segment *er7_find(const struct er7_message *m, const char *id);
+
+/* Which segment of the same id it is, from 1. */
+uint32_t er7_occurrence(const struct er7_message *m, const struct er7_segment *s);
+
+/* Column of a byte in its line, from 1. */
+uint32_t er7_column(const struct er7_segment *s, uint32_t at);
+
+enum {
+	ER7_PLACE = 64,
+};
+
+/* The place of node i of segment s: "PID-3[2].4.1", "OBX[3]-5". */
+void er7_place(
+    const struct er7_message *m, const struct er7_segment *s, uint32_t i, char out[ER7_PLACE]);
+
+/*
+ * Take the next message from a text that may hold several: each begins at an
+ * MSH segment; batch envelopes (FHS, BHS, BTS, FTS) and what comes before the
+ * first MSH are skipped. Sets *line to that of the MSH in the text. Returns
+ * false at the end.
+ */
+struct er7_cutter {
+	struct str text;
+	size_t at;
+	uint32_t line;
+};
+bool er7_cut(struct er7_cutter *c, struct str *message, uint32_t *line);
+
+#endif
