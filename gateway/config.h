@@ -119,7 +119,7 @@ struct config_mllp {
 
 struct config_store {
 	const char *path; /* of the database file; must be given */
-	unsigned busy_ms; /* 5 s: wait for another process */
+	int64_t busy_ms;  /* 5 s: wait for another process */
 };
 
 struct config_audit {

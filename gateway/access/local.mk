@@ -1,4 +1,4 @@
 libgateway_a_SOURCES += \
-	gateway/access/access.h \
-	gateway/access/scope.h
+	gateway/access/access.c gateway/access/access.h \
+	gateway/access/scope.c gateway/access/scope.h
 EXTRA_DIST += gateway/access/README.md
