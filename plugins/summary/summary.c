@@ -17,7 +17,7 @@ enum {
 	DEPTH_MOST = 8,
 };
 
-static const char narrative_end[] = "</ul></div>";
+static const char narrative_end[] = "</div>";
 
 /* Narrative text: what does not fit is left out, whole lines at a time. Room
  * for narrative_end is kept. */
@@ -113,11 +113,11 @@ add_lines(struct narrative *n, const struct firedoor_host *host, struct firedoor
 		if (!(host->flags(job, c) & FIREDOOR_ELEMENT_SUMMARY) || text_is(name, "meta") ||
 		    text_is(name, "id"))
 			continue;
-		add_text(n, "<li>");
+		add_text(n, "<p>");
 		add_escaped(n, name);
 		add_text(n, ":");
 		add_values(n, host, job, c, 0);
-		add_text(n, "</li>");
+		add_text(n, "</p>");
 		if (n->full) {
 			n->len = before;
 			return;
@@ -202,7 +202,7 @@ summarise(const struct firedoor_host *host, struct firedoor_job *job, uint32_t r
 	n.full = false;
 	add_text(&n, "<div xmlns=\"http://www.w3.org/1999/xhtml\"><p>");
 	add_escaped(&n, host->record_type(job, record));
-	add_text(&n, "</p><ul>");
+	add_text(&n, "</p>");
 	add_lines(&n, host, job, record);
 	memcpy(n.text + n.len, narrative_end, sizeof(narrative_end));
 	n.len += sizeof(narrative_end) - 1;
