@@ -43,6 +43,7 @@ struct firedoor_job;
 struct firedoor_node {
 	uint32_t record; /* number of the record in the job, from 0 */
 	uint32_t node;	 /* FIREDOOR_NONE: there is none */
+	uint32_t parent; /* the node it was reached from */
 };
 
 enum firedoor_element_flag {

@@ -103,7 +103,7 @@ static void
 add_lines(struct narrative *n, const struct firedoor_host *host, struct firedoor_job *job,
     uint32_t record)
 {
-	struct firedoor_node root = { record, 0 };
+	struct firedoor_node root = { record, 0, 0 };
 
 	for (struct firedoor_node c = host->first_child(job, root); c.node != FIREDOOR_NONE;
 	     c = host->next_sibling(job, c)) {
@@ -142,7 +142,7 @@ static bool
 make_key(const struct firedoor_host *host, struct firedoor_job *job, uint32_t record, char *key,
     size_t room)
 {
-	struct firedoor_node root = { record, 0 };
+	struct firedoor_node root = { record, 0, 0 };
 	struct firedoor_node identifier = host->child(job, root, "identifier");
 	struct firedoor_text type = host->record_type(job, record);
 	struct firedoor_text system = { NULL, 0 }, value = { NULL, 0 };
