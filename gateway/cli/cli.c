@@ -4,9 +4,11 @@
 
 #include "base/str.h"
 #include "config.h"
+#include "gateway/host/worker.h"
 
 const struct command cli_commands[] = {
 	{ "version", cmd_version, "print the version" },
+	{ WORKER_COMMAND, worker_main, NULL },
 	{ NULL, NULL, NULL },
 };
 
@@ -26,7 +28,8 @@ print_help(FILE *out)
 	      "An interoperability gateway for health care.\n\ncommands:\n",
 	    out);
 	for (const struct command *c = cli_commands; c->run; c++)
-		fprintf(out, "  %-9s %s\n", c->name, c->brief);
+		if (c->brief)
+			fprintf(out, "  %-9s %s\n", c->name, c->brief);
 	fputs("\nfiredoor COMMAND --help tells about one.\n", out);
 }
 

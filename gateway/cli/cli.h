@@ -22,8 +22,8 @@ typedef int command_fn(int argc, char **argv);
 
 struct command {
 	const char *name;
-	command_fn *run; /* NULL ends the table */
-	const char *brief;
+	command_fn *run;   /* NULL ends the table */
+	const char *brief; /* NULL: not for people, not listed */
 };
 
 /* The commands there are, in the order --help shows them. */

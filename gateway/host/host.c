@@ -183,6 +183,7 @@ take_job(struct loop *l, struct loop_message *m)
 	}
 	*p->tail = job;
 	p->tail = &job->next;
+	job->timer.fn = job_waited_too_long;
 	loop_timer_set(l, &job->timer, (unsigned)p->config->timeout_ms);
 	dispatch(p);
 }

@@ -186,13 +186,11 @@ host_begin(struct firedoor_job *job, const char *type, const char *match)
 static uint32_t
 find_open(struct firedoor_job *job, const char *name)
 {
-	struct record_builder *b = &job->builder;
-	uint32_t open;
+	const struct record_builder *b = &job->builder;
 
 	if (!job->begun || !name || b->depth == 0 || b->failed)
 		return PACK_NONE;
-	open = b->nodes[b->stack[b->depth - 1]].element;
-	return pack_find_element(job->pack, pack_element_at(job->pack, open)->type, str_from(name));
+	return pack_find_element(job->pack, b->stack[b->depth - 1].type, str_from(name));
 }
 
 static int
