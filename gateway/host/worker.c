@@ -328,7 +328,7 @@ answer(struct firedoor_job *job, int result)
 		return;
 	}
 	m.kind = WIRE_FAILED;
-	snprintf(m.text, sizeof(m.text), "%s",
+	snprintf(m.text, sizeof(m.text), "%.*s", WIRE_TEXT - 1,
 	    job->refused ? job->error.text
 	    : job->begun ? "the plugin did not end a record"
 			 : "the plugin gave up");
