@@ -1,6 +1,10 @@
 noinst_LIBRARIES += libprofiles.a
 libprofiles_a_SOURCES = \
-	profiles/pack.h \
+	profiles/pack.c profiles/pack.h profiles/pack_format.h \
+	profiles/pack_build.c profiles/pack_build.h \
+	profiles/pack_search.c profiles/pack_terms.c profiles/pack_types.c \
+	profiles/pack_table.c profiles/pack_table.h \
+	profiles/package.c profiles/package.h \
 	profiles/record.c profiles/record.h profiles/record_build.c profiles/record_build.h
 EXTRA_DIST += profiles/README.md
 PROFILES_FLOOR = libprofiles.a $(BASE_FLOOR) $(PROFILES_LIBS)

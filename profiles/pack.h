@@ -15,6 +15,10 @@
  * have, valueQuantity, valueString, …. A content reference is just an element
  * whose type is the one it points to. Element numbers grow in the order of
  * the specification within a type.
+ * What a nested type's base is, its element says: BackboneElement or Element.
+ * The value of a primitive is no element; elements that the definition rules
+ * out (max 0) are none either. Only definitions of types make types: profiles
+ * (derivation "constraint") are not in the type tables.
  *
  * The first pack_type_count() rows of the element table are the roots: row t
  * is the element of a whole record of type t, named as the type.
@@ -28,7 +32,6 @@
 #include "base/str.h"
 
 struct error;
-struct pack;
 
 enum {
 	PACK_NONE = UINT32_MAX, /* no such row */
@@ -147,11 +150,12 @@ enum pack_param_type {
 };
 
 struct pack_param {
-	struct pack_text code, url, name, expression;
-	uint32_t type;		    /* enum pack_param_type */
-	struct pack_run bases;	    /* type numbers, in the number table */
-	struct pack_run targets;    /* type numbers a reference may point to */
-	struct pack_run components; /* of a composite, in the component table */
+	struct pack_text code, url, name;
+	struct pack_text expression; /* FHIRPath; empty: the server's own affair */
+	uint32_t type;		     /* enum pack_param_type */
+	struct pack_run bases;	     /* type numbers, in the number table */
+	struct pack_run targets;     /* type numbers a reference may point to */
+	struct pack_run components;  /* of a composite, in the component table */
 };
 
 struct pack_component {
@@ -203,8 +207,10 @@ struct pack_value_set {
 	struct pack_run includes;
 };
 
+/* A concept map; the map's rows are those of all its groups. */
 struct pack_concept_map {
-	struct pack_text url, source, target; /* canonicals of the value sets */
+	struct pack_text url, version;
+	struct pack_text source, target; /* canonicals of the value sets */
 	struct pack_run rows;
 };
 
@@ -222,6 +228,7 @@ struct pack_operation {
 	struct pack_run parameters;
 };
 
+/* A parameter at the top; the parts of a parameter have no rows. */
 struct pack_parameter {
 	struct pack_text name, type;
 	uint32_t out, min, max;
@@ -238,26 +245,113 @@ struct pack_member {
 	struct pack_text param; /* its code; "{def}": the compartment's own resource */
 };
 
+/* The tables of a pack. */
+enum pack_table {
+	TABLE_TEXT,    /* bytes */
+	TABLE_TEXTS,   /* struct pack_text */
+	TABLE_NUMBERS, /* uint32_t */
+	TABLE_TYPES,
+	TABLE_ELEMENTS,
+	TABLE_NAMES, /* struct pack_slot: the name tables of all types */
+	TABLE_DETAILS,
+	TABLE_INVARIANTS,
+	TABLE_PARAMS,
+	TABLE_COMPONENTS,
+	TABLE_TYPE_PARAMS, /* struct pack_run in the number table, a row a type */
+	TABLE_CODE_SYSTEMS,
+	TABLE_CONCEPTS,
+	TABLE_VALUE_SETS,
+	TABLE_INCLUDES,
+	TABLE_FILTERS,
+	TABLE_CONCEPT_MAPS,
+	TABLE_MAP_ROWS,
+	TABLE_OPERATIONS,
+	TABLE_PARAMETERS,
+	TABLE_COMPARTMENTS,
+	TABLE_MEMBERS,
+	TABLE_INDEX, /* struct pack_slot: finds rows by their keys */
+	PACK_TABLES
+};
+
+/* A slot of a hash table with linear probing. */
+struct pack_slot {
+	uint32_t hash;
+	uint32_t row; /* PACK_NONE: free */
+};
+
 /*
- * Map a pack. Checks its magic, format version, size and checksum of the
- * header; a pack of another version is refused with what to do. Returns NULL
- * with *err set. pack_free() unmaps it.
+ * A mapped pack. Read it by the functions below; its layout is here only so
+ * that they can be inline.
+ */
+struct pack {
+	struct str map;
+	const char *text;
+	const struct pack_type *types;
+	const struct pack_element *elements;
+	const struct pack_slot *names;
+	const void *table[PACK_TABLES];
+	uint32_t count[PACK_TABLES];
+	uint64_t id;
+};
+
+/*
+ * Map a pack. Checks its magic, format version, size, the checksum of the
+ * header and that every table lies within the file, so that what is not a
+ * pack, is cut or comes from another version of the program is refused with
+ * what to do. The rows themselves are trusted: they are what `firedoor pack`
+ * wrote. Returns NULL with *err set. pack_free() unmaps it.
  */
 const struct pack *pack_open(const char *path, struct error *err);
 void pack_free(const struct pack *p);
 
 /* Tells packs apart: a hash of what was packed. */
-uint64_t pack_id(const struct pack *p);
+static inline uint64_t
+pack_id(const struct pack *p)
+{
+	return p->id;
+}
 
 /* "4.0.1". */
 struct str pack_fhir_version(const struct pack *p);
 
-struct str pack_text(const struct pack *p, struct pack_text t);
+static inline struct str
+pack_text(const struct pack *p, struct pack_text t)
+{
+	return str_of(p->text + t.offset, t.len);
+}
 
-uint32_t pack_type_count(const struct pack *p);
-const struct pack_type *pack_type_at(const struct pack *p, uint32_t type);
-const struct pack_element *pack_element_at(const struct pack *p, uint32_t element);
-const struct pack_detail *pack_detail_at(const struct pack *p, uint32_t element);
+static inline uint32_t
+pack_type_count(const struct pack *p)
+{
+	return p->count[TABLE_TYPES];
+}
+
+static inline uint32_t
+pack_element_count(const struct pack *p)
+{
+	return p->count[TABLE_ELEMENTS];
+}
+
+static inline const struct pack_type *
+pack_type_at(const struct pack *p, uint32_t type)
+{
+	return &p->types[type];
+}
+
+static inline const struct pack_element *
+pack_element_at(const struct pack *p, uint32_t element)
+{
+	return &p->elements[element];
+}
+
+/* The detail of an element, by the element's number. */
+static inline const struct pack_detail *
+pack_detail_at(const struct pack *p, uint32_t element)
+{
+	const struct pack_detail *d = (const struct pack_detail *)p->table[TABLE_DETAILS];
+
+	return &d[p->elements[element].detail];
+}
 
 /* Number of the type of that name; PACK_NONE when there is none. */
 uint32_t pack_find_type(const struct pack *p, struct str name);
@@ -265,8 +359,41 @@ uint32_t pack_find_type(const struct pack *p, struct str name);
 /* As pack_find_type(), resources that are not abstract only. */
 uint32_t pack_find_resource(const struct pack *p, struct str name);
 
+/* Hash of an element's name; part of the format. */
+static inline uint32_t
+pack_name_hash(struct str s)
+{
+	uint64_t a = 0, b = 0;
+
+	if (s.len >= 8) {
+		memcpy(&a, s.p, 8);
+		memcpy(&b, s.p + s.len - 8, 8);
+	} else if (s.len >= 4) {
+		memcpy(&a, s.p, 4);
+		memcpy(&b, s.p + s.len - 4, 4);
+	} else if (s.len > 0) {
+		a = (unsigned char)s.p[0];
+		b = (uint64_t)(unsigned char)s.p[s.len / 2] << 8 | (unsigned char)s.p[s.len - 1];
+	}
+	a = (a ^ s.len) * UINT64_C(0x9e3779b97f4a7c15);
+	a = (a ^ a >> 32 ^ b) * UINT64_C(0xd6e8feb86659fd93);
+	return (uint32_t)(a >> 32);
+}
+
 /* Element of that JSON name in the type; PACK_NONE when there is none. */
-uint32_t pack_find_element(const struct pack *p, uint32_t type, struct str name);
+static inline uint32_t
+pack_find_element(const struct pack *p, uint32_t type, struct str name)
+{
+	const struct pack_type *t = &p->types[type];
+	const struct pack_slot *slots = p->names + t->names;
+	uint32_t mask = ((uint32_t)1 << t->name_bits) - 1, hash = pack_name_hash(name);
+
+	for (uint32_t i = hash & mask; slots[i].row != PACK_NONE; i = (i + 1) & mask)
+		if (slots[i].hash == hash &&
+		    str_eq(pack_text(p, p->elements[slots[i].row].name), name))
+			return slots[i].row;
+	return PACK_NONE;
+}
 
 /* First element with that stem (the FHIRPath name) in the type. */
 uint32_t pack_find_stem(const struct pack *p, uint32_t type, struct str stem);
@@ -278,19 +405,77 @@ bool pack_type_is(const struct pack *p, uint32_t type, uint32_t base);
 struct str pack_suggest_element(const struct pack *p, uint32_t type, struct str name);
 
 /* Rows of the tables that runs point into. */
-const uint32_t *pack_numbers(const struct pack *p, struct pack_run run);
-const struct pack_text *pack_texts(const struct pack *p, struct pack_run run);
-const struct pack_invariant *pack_invariants(const struct pack *p, struct pack_run run);
-const struct pack_component *pack_components(const struct pack *p, struct pack_run run);
-const struct pack_concept *pack_concepts(const struct pack *p, struct pack_run run);
-const struct pack_include *pack_includes(const struct pack *p, struct pack_run run);
-const struct pack_filter *pack_filters(const struct pack *p, struct pack_run run);
-const struct pack_map_row *pack_map_rows(const struct pack *p, struct pack_run run);
-const struct pack_parameter *pack_parameters(const struct pack *p, struct pack_run run);
-const struct pack_member *pack_members(const struct pack *p, struct pack_run run);
+static inline const uint32_t *
+pack_numbers(const struct pack *p, struct pack_run run)
+{
+	return (const uint32_t *)p->table[TABLE_NUMBERS] + run.first;
+}
 
-uint32_t pack_param_count(const struct pack *p);
-const struct pack_param *pack_param_at(const struct pack *p, uint32_t i);
+static inline const struct pack_text *
+pack_texts(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_text *)p->table[TABLE_TEXTS] + run.first;
+}
+
+static inline const struct pack_invariant *
+pack_invariants(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_invariant *)p->table[TABLE_INVARIANTS] + run.first;
+}
+
+static inline const struct pack_component *
+pack_components(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_component *)p->table[TABLE_COMPONENTS] + run.first;
+}
+
+static inline const struct pack_concept *
+pack_concepts(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_concept *)p->table[TABLE_CONCEPTS] + run.first;
+}
+
+static inline const struct pack_include *
+pack_includes(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_include *)p->table[TABLE_INCLUDES] + run.first;
+}
+
+static inline const struct pack_filter *
+pack_filters(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_filter *)p->table[TABLE_FILTERS] + run.first;
+}
+
+static inline const struct pack_map_row *
+pack_map_rows(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_map_row *)p->table[TABLE_MAP_ROWS] + run.first;
+}
+
+static inline const struct pack_parameter *
+pack_parameters(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_parameter *)p->table[TABLE_PARAMETERS] + run.first;
+}
+
+static inline const struct pack_member *
+pack_members(const struct pack *p, struct pack_run run)
+{
+	return (const struct pack_member *)p->table[TABLE_MEMBERS] + run.first;
+}
+
+static inline uint32_t
+pack_param_count(const struct pack *p)
+{
+	return p->count[TABLE_PARAMS];
+}
+
+static inline const struct pack_param *
+pack_param_at(const struct pack *p, uint32_t i)
+{
+	return (const struct pack_param *)p->table[TABLE_PARAMS] + i;
+}
 
 /*
  * The search parameter of that code for a resource type: its own, or one of
@@ -315,7 +500,16 @@ pack_find_concept(const struct pack *p, const struct pack_code_system *cs, struc
 
 const struct pack_compartment *pack_find_compartment(const struct pack *p, struct str code);
 
-uint32_t pack_operation_count(const struct pack *p);
-const struct pack_operation *pack_operation_at(const struct pack *p, uint32_t i);
+static inline uint32_t
+pack_operation_count(const struct pack *p)
+{
+	return p->count[TABLE_OPERATIONS];
+}
+
+static inline const struct pack_operation *
+pack_operation_at(const struct pack *p, uint32_t i)
+{
+	return (const struct pack_operation *)p->table[TABLE_OPERATIONS] + i;
+}
 
 #endif

@@ -7,6 +7,7 @@
 #include "gateway/host/worker.h"
 
 const struct command cli_commands[] = {
+	{ "pack", cmd_pack, "compile FHIR packages into a file of definitions" },
 	{ "version", cmd_version, "print the version" },
 	{ WORKER_COMMAND, worker_main, NULL },
 	{ NULL, NULL, NULL },
