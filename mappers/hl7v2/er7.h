@@ -12,6 +12,7 @@
 #define MAPPERS_HL7V2_ER7_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/str.h"
@@ -49,6 +50,7 @@ struct er7_node {
 struct er7_segment {
 	char id[4];	     /* three characters and a NUL */
 	uint32_t line;	     /* from 1 */
+	uint32_t occurrence; /* among segments of the same id, from 1 */
 	uint32_t at, len;    /* bytes of the whole segment */
 	uint32_t fields;     /* fields there are, up to the last separator */
 	uint32_t first, end; /* its nodes */
@@ -132,9 +134,6 @@ struct str er7_value(const struct er7_message *m, const struct er7_segment *s, u
 /* The first segment of that id, or NULL. */
 const struct er7_segment *er7_find(const struct er7_message *m, const char *id);
 
-/* Which segment of the same id it is, from 1. */
-uint32_t er7_occurrence(const struct er7_message *m, const struct er7_segment *s);
-
 /* Column of a byte in its line, from 1. */
 uint32_t er7_column(const struct er7_segment *s, uint32_t at);
 
@@ -142,7 +141,8 @@ enum {
 	ER7_PLACE = 64,
 };
 
-/* The place of node i of segment s: "PID-3[2].4.1", "OBX[3]-5". */
+/* The place of node i of segment s: "PID-3[2].4.1", "OBX[3]-5"; with ER7_NONE
+ * that of the segment. */
 void er7_place(
     const struct er7_message *m, const struct er7_segment *s, uint32_t i, char out[ER7_PLACE]);
 
