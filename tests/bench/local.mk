@@ -1,0 +1,9 @@
+# Built by `make bench-programs` only; tests/bench/bench.py runs them.
+EXTRA_PROGRAMS = tests/bench/mllp_load
+bench-programs: $(EXTRA_PROGRAMS)
+.PHONY: bench-programs
+CLEANFILES += $(EXTRA_PROGRAMS)
+EXTRA_DIST += tests/bench/README.md tests/bench/bench.py
+
+tests_bench_mllp_load_SOURCES = tests/bench/mllp_load.c
+tests_bench_mllp_load_LDADD = $(BASE_FLOOR)
