@@ -1,28 +1,11 @@
 #include "profiles/record.h"
 
-#include <assert.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 
 enum {
 	DEPTH_MOST = 1024, /* of a block from outside */
 };
-
-/* How many rows the pack's element table has. */
-static uint32_t
-element_count(const struct pack *p)
-{
-	uint32_t n = 0;
-
-	for (uint32_t t = 0; t < pack_type_count(p); t++) {
-		struct pack_run run = pack_type_at(p, t)->elements;
-
-		if (run.count && run.first + run.count > n)
-			n = run.first + run.count;
-	}
-	return n > pack_type_count(p) ? n : pack_type_count(p);
-}
 
 /* The node whose children have names: the resource where i only holds one. */
 static uint32_t
@@ -173,7 +156,7 @@ check_node(const struct record *r, const struct pack *p, uint32_t i, unsigned de
 bool
 record_check(const struct record *r, size_t len, const struct pack *p)
 {
-	uint32_t elements = element_count(p);
+	uint32_t elements = pack_element_count(p);
 
 	if (len < sizeof(*r) || r->pack != pack_id(p) || r->node_count == 0 ||
 	    (len - sizeof(*r)) / sizeof(struct record_node) < r->node_count ||

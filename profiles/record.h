@@ -159,7 +159,6 @@ struct record_builder {
 	const char *failed; /* what limit was passed; NULL: none */
 	uint32_t *follow;   /* of readers: see profiles/record_build.h */
 	uint32_t *required;
-	uint32_t element_count;
 };
 
 void record_builder_init(

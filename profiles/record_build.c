@@ -26,6 +26,8 @@ record_builder_init(
 	*b = (struct record_builder){ .pack = p, .limits = *limits };
 	if (b->limits.nodes > ~(uint32_t)RECORD_MARKS)
 		b->limits.nodes = ~(uint32_t)RECORD_MARKS;
+	if (b->limits.depth > RECORD_DEPTH)
+		b->limits.depth = RECORD_DEPTH;
 	if (b->limits.text > UINT32_MAX / 2)
 		b->limits.text = UINT32_MAX / 2;
 }
@@ -144,7 +146,17 @@ sort_places(struct place *at, struct place *other, uint32_t n)
 	memcpy(at, other, n * sizeof(at[0]));
 }
 
-bool
+void
+record_room_spare(struct record_builder *b, uint32_t nodes)
+{
+	if (nodes <= b->spare_room)
+		return;
+	free(b->spare);
+	b->spare = xmalloc(nodes * sizeof(b->spare[0]));
+	b->spare_room = nodes;
+}
+
+void
 record_sort_children(struct record_builder *b, uint32_t node)
 {
 	uint32_t first = node + 1, nodes = b->count - first, n = 0, to = 0;
@@ -157,11 +169,7 @@ record_sort_children(struct record_builder *b, uint32_t node)
 	for (uint32_t i = first; i < b->count; i += b->nodes[i].end)
 		places[n++] = (struct place){ b->nodes[i].element & ~(uint32_t)RECORD_MARKS, i };
 	sort_places(places, places + n, n);
-	if (nodes > b->spare_room) {
-		free(b->spare);
-		b->spare = xmalloc(nodes * sizeof(b->spare[0]));
-		b->spare_room = nodes;
-	}
+	record_room_spare(b, nodes);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct record_node *from = &b->nodes[places[i].node];
 
@@ -171,14 +179,13 @@ record_sort_children(struct record_builder *b, uint32_t node)
 	if (nodes)
 		memcpy(b->nodes + first, b->spare, nodes * sizeof(b->spare[0]));
 	free(places);
-	return true;
 }
 
 void
 record_learn(struct record_builder *b)
 {
 	const struct pack *p = b->pack;
-	uint32_t types = pack_type_count(p), elements = types;
+	uint32_t types = pack_type_count(p);
 
 	if (b->follow)
 		return;
@@ -194,11 +201,8 @@ record_learn(struct record_builder *b)
 				b->required[t]++;
 			choice = x->choice;
 		}
-		if (run.count && run.first + run.count > elements)
-			elements = run.first + run.count;
 	}
-	b->follow = xcalloc(elements, sizeof(b->follow[0]));
-	b->element_count = elements;
+	b->follow = xcalloc(pack_element_count(p), sizeof(b->follow[0]));
 }
 
 /* Open a node for the element on the stack. */

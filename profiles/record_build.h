@@ -15,6 +15,7 @@
 enum {
 	RECORD_MARKS = 0xc0000000,
 	RECORD_FULL = UINT32_MAX, /* no node: a limit was passed */
+	RECORD_DEPTH = 1000,	  /* the most that limits.depth may be */
 };
 
 void record_fail(struct record_builder *b, const char *what);
@@ -27,7 +28,10 @@ bool record_more_text(struct record_builder *b, size_t size);
 
 /* Put the children of a node, which reach to b->count, into the order of their
  * elements, marks not counted. */
-bool record_sort_children(struct record_builder *b, uint32_t node);
+void record_sort_children(struct record_builder *b, uint32_t node);
+
+/* Room for that many nodes in b->spare, whose contents are lost. */
+void record_room_spare(struct record_builder *b, uint32_t nodes);
 
 /* A node without value and children. Returns its index, or RECORD_FULL. */
 static inline uint32_t

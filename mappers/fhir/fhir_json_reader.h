@@ -1,0 +1,131 @@
+/*
+ * fhir_json_reader.h - the inside of the FHIR JSON reader: what its files
+ * share. One reader lives on the stack of fhir_json_read().
+ */
+#ifndef MAPPERS_FHIR_FHIR_JSON_READER_H
+#define MAPPERS_FHIR_FHIR_JSON_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/finding.h"
+#include "mappers/fhir/fhir_json.h"
+#include "mappers/fhir/json_lex.h"
+#include "profiles/record_build.h"
+
+/*
+ * Marks in a node's element while the object it stands in is open. Values and
+ * their companions ("given" and "_given") become nodes each; they are joined
+ * when the object ends. The `text` of a marked node is where it stood in the
+ * input.
+ */
+enum {
+	MARK_NULL = 0x40000000,	     /* holds the place of a null */
+	MARK_COMPANION = 0x80000000, /* from "_given" */
+};
+
+/* An object that is being read; its path is that of the frames up to it. */
+struct frame {
+	struct frame *up;
+	const char *start; /* of the object in the input */
+	uint32_t node;
+	uint32_t element; /* whose value the object is */
+	uint32_t index;	  /* which repetition of it */
+	uint32_t type;
+	uint32_t last;	/* element of the newest member; the root of the type
+			 * before there was one */
+	uint32_t value; /* node of the newest single value */
+	uint32_t found; /* how many required elements came */
+	bool last_companion;
+	bool disorder;	 /* members out of the specification's order */
+	bool marks;	 /* there are marked nodes */
+	bool resource;	 /* has a resourceType */
+	bool type_named; /* and it was read */
+	uint64_t *seen;	 /* members that came, a bit each; NULL while `last`
+			  * tells, because they came in order */
+};
+
+/* A place in the input of which line and column are known. */
+struct place {
+	const char *at;
+	const char *line_start;
+	uint32_t line;
+};
+
+struct level_bits;
+
+struct reader {
+	struct json_lex lex;
+	struct record_builder *b;
+	const struct pack *pack;
+	const struct pack_type *types;
+	const struct pack_element *elements;
+	const char *names; /* the pack's texts */
+	const struct fhir_json_options *options;
+	struct findings *findings;
+	struct arena *arena;
+	struct frame *top;
+	unsigned depth;
+	bool told;		 /* the fatal finding was made */
+	struct level_bits *bits; /* for frames that are tracked, by depth */
+	struct place place;
+};
+
+/* No element: the finding is about the object itself. */
+#define NO_LEAF UINT32_MAX
+
+static inline struct str
+element_name(const struct reader *r, const struct pack_element *e)
+{
+	return str_of(r->names + e->name.offset, e->name.len);
+}
+
+/*
+ * Something is wrong at `at`, in element `leaf` (repetition `index`) of the
+ * newest frame. An error, or in lenient mode a warning.
+ */
+void reader_finds(struct reader *r, const char *code, uint32_t leaf, uint32_t index, const char *at,
+    const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* The reading ends here: the lexer's fault, or the builder's, is told once.
+ * Returns false. */
+bool reader_stops(struct reader *r, uint32_t leaf, uint32_t index);
+
+/* As reader_stops(), for another reason. */
+bool reader_refuses(struct reader *r, const char *code, const char *at, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* A name of the input, fit to be shown: cut, and without odd characters. */
+enum {
+	SHOWN_NAME = 68,
+};
+const char *shown_name(struct str name, char out[SHOWN_NAME]);
+
+/* Join values with their companions among the frame's children, which stand
+ * in the order of their elements. */
+void reader_join(struct reader *r, struct frame *f);
+
+/* Tell which required elements of the frame's type did not come. */
+void reader_tells_missing(struct reader *r, struct frame *f);
+
+/* Keep track of the frame's members by bits from now on. False: no memory. */
+bool frame_track(struct reader *r, struct frame *f);
+
+/* The bit of a member. */
+static inline uint32_t
+frame_bit(const struct reader *r, const struct frame *f, uint32_t element, bool companion)
+{
+	return 2 * (element - r->types[f->type].elements.first) + companion;
+}
+
+static inline bool
+frame_has(const struct frame *f, uint32_t bit)
+{
+	return f->seen[bit / 64] >> bit % 64 & 1;
+}
+
+/* The member of that element was dropped: it is not among the nodes, but is
+ * not missing either. */
+void frame_drops(struct reader *r, struct frame *f, uint32_t element);
+
+#endif

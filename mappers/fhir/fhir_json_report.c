@@ -1,0 +1,184 @@
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/buf.h"
+#include "mappers/fhir/fhir_json_reader.h"
+
+enum {
+	PATH_MOST = 4096,
+	TEXT_MOST = 1024,
+};
+
+/*
+ * Line and column (in characters, from 1) of a place in the input. Moves from
+ * the place asked for last, so that many findings cost no more than one pass.
+ */
+static void
+locate(struct reader *r, const char *at, uint32_t *line, uint32_t *column)
+{
+	struct place *here = &r->place;
+	const char *p = here->at;
+
+	*column = 1;
+	while (p < at) {
+		const char *feed = memchr(p, '\n', (size_t)(at - p));
+
+		if (!feed)
+			break;
+		here->line++;
+		here->line_start = p = feed + 1;
+	}
+	if (at < here->line_start) {
+		for (p = here->line_start; p > at; p--)
+			here->line -= p[-1] == '\n';
+		here->line_start = at;
+		while (here->line_start > r->lex.start && here->line_start[-1] != '\n')
+			here->line_start--;
+	}
+	here->at = at;
+	for (p = here->line_start; p < at; p++)
+		*column += (*p & 0xc0) != 0x80;
+	*line = here->line;
+}
+
+static void
+put_step(struct reader *r, struct buf *out, uint32_t element, uint32_t index)
+{
+	const struct pack_element *e = &r->elements[element];
+
+	if (e->owner == PACK_NONE) /* a held resource: it has no name there */
+		return;
+	buf_put_byte(out, '.');
+	buf_put_str(out, pack_text(r->pack, e->stem));
+	if (e->flags & ELEMENT_REPEATS) {
+		buf_put_byte(out, '[');
+		buf_put_u64(out, index);
+		buf_put_byte(out, ']');
+	}
+}
+
+static void
+put_path(struct reader *r, struct buf *out, const struct frame *f)
+{
+	if (!f->up) {
+		buf_put_str(out, element_name(r, &r->elements[f->element]));
+		return;
+	}
+	put_path(r, out, f->up);
+	put_step(r, out, f->element, f->index);
+}
+
+static void
+add_finding(struct reader *r, enum severity severity, const char *code, uint32_t leaf,
+    uint32_t index, const char *at, const char *text)
+{
+	uint32_t line = 0, column = 0;
+	struct buf path;
+
+	buf_init(&path, PATH_MOST);
+	if (r->findings->count < r->findings->most) {
+		locate(r, at, &line, &column);
+		if (r->top) {
+			put_path(r, &path, r->top);
+			if (leaf != NO_LEAF)
+				put_step(r, &path, leaf, index);
+		}
+	}
+	findings_add(r->findings, severity, code, buf_str(&path), line, column, "%s", text);
+	buf_release(&path);
+}
+
+void
+reader_finds(struct reader *r, const char *code, uint32_t leaf, uint32_t index, const char *at,
+    const char *fmt, ...)
+{
+	char text[TEXT_MOST];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	add_finding(r, r->options->lenient ? SEVERITY_WARNING : SEVERITY_ERROR, code, leaf, index,
+	    at, text);
+}
+
+bool
+reader_stops(struct reader *r, uint32_t leaf, uint32_t index)
+{
+	const struct json_lex *x = &r->lex;
+	char text[TEXT_MOST];
+
+	if (r->told)
+		return false;
+	r->told = true;
+	if (r->b->failed) {
+		snprintf(text, sizeof(text), "cannot hold the resource: %s", r->b->failed);
+		add_finding(r, SEVERITY_FATAL, "too-costly", leaf, index, x->p, text);
+	} else {
+		snprintf(text, sizeof(text), "not JSON: %s", x->fault ? x->fault : "?");
+		add_finding(r, SEVERITY_FATAL, x->too_deep ? "too-costly" : "structure", leaf,
+		    index, x->p, text);
+	}
+	return false;
+}
+
+bool
+reader_refuses(struct reader *r, const char *code, const char *at, const char *fmt, ...)
+{
+	char text[TEXT_MOST];
+	va_list ap;
+
+	if (r->told)
+		return false;
+	r->told = true;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	add_finding(r, SEVERITY_FATAL, code, NO_LEAF, 0, at, text);
+	return false;
+}
+
+const char *
+shown_name(struct str name, char out[SHOWN_NAME])
+{
+	size_t most = SHOWN_NAME - 4, n = name.len < most ? name.len : most;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+
+		out[i] = c < ' ' || c > '~' || c == '"' || c == '\\' ? '?' : (char)c;
+	}
+	snprintf(out + n, SHOWN_NAME - n, "%s", name.len > most ? "..." : "");
+	return out;
+}
+
+void
+reader_tells_missing(struct reader *r, struct frame *f)
+{
+	struct pack_run run = r->types[f->type].elements;
+	uint32_t e = run.first, end = run.first + run.count;
+
+	if (!f->seen && !frame_track(r, f))
+		return;
+	while (e < end) {
+		const struct pack_element *x = &r->elements[e];
+		struct str name = pack_text(r->pack, x->stem);
+		bool there = false;
+		uint32_t first = e;
+
+		do {
+			there |= frame_has(f, frame_bit(r, f, e, false)) ||
+				 frame_has(f, frame_bit(r, f, e, true));
+			e++;
+		} while (e < end && x->choice && r->elements[e].choice == x->choice);
+		if (there || x->min == 0)
+			continue;
+		if (x->choice)
+			reader_finds(r, "required", first, 0, f->start,
+			    "\"%.*s[x]\" is missing: one of its types must be there",
+			    STR_ARG(name));
+		else
+			reader_finds(r, "required", first, 0, f->start,
+			    "\"%.*s\" is missing: it must be there", STR_ARG(name));
+	}
+}
