@@ -710,7 +710,7 @@ read_one(struct reader *r, struct frame *f)
 {
 	const char *at = r->lex.p;
 	uint32_t element;
-	bool companion, wanted;
+	bool companion, wanted = true;
 
 	if (json_peek(&r->lex) != '"')
 		return stop(r, "a member's name must stand here, in quotes");

@@ -73,6 +73,8 @@ struct reader {
 
 /* No element: the finding is about the object itself. */
 #define NO_LEAF UINT32_MAX
+/* Not one of its repetitions: the element. */
+#define NO_INDEX UINT32_MAX
 
 static inline struct str
 element_name(const struct reader *r, const struct pack_element *e)

@@ -50,7 +50,7 @@ put_step(struct reader *r, struct buf *out, uint32_t element, uint32_t index)
 		return;
 	buf_put_byte(out, '.');
 	buf_put_str(out, pack_text(r->pack, e->stem));
-	if (e->flags & ELEMENT_REPEATS) {
+	if (e->flags & ELEMENT_REPEATS && index != NO_INDEX) {
 		buf_put_byte(out, '[');
 		buf_put_u64(out, index);
 		buf_put_byte(out, ']');
@@ -174,11 +174,11 @@ reader_tells_missing(struct reader *r, struct frame *f)
 		if (there || x->min == 0)
 			continue;
 		if (x->choice)
-			reader_finds(r, "required", first, 0, f->start,
+			reader_finds(r, "required", first, NO_INDEX, f->start,
 			    "\"%.*s[x]\" is missing: one of its types must be there",
 			    STR_ARG(name));
 		else
-			reader_finds(r, "required", first, 0, f->start,
+			reader_finds(r, "required", first, NO_INDEX, f->start,
 			    "\"%.*s\" is missing: it must be there", STR_ARG(name));
 	}
 }

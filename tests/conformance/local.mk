@@ -1,0 +1,4 @@
+check_PROGRAMS += tests/conformance/test_fhir_json_package
+tests_conformance_test_fhir_json_package_SOURCES = \
+	tests/conformance/json_compare.h tests/conformance/test_fhir_json_package.c
+tests_conformance_test_fhir_json_package_LDADD = $(MAPPERS_FLOOR)
