@@ -1,2 +1,11 @@
 EXTRA_DIST += gateway/store/README.md
-libgateway_a_SOURCES += gateway/store/store.h
+libgateway_a_SOURCES += \
+	gateway/store/fold.c gateway/store/fold.h \
+	gateway/store/sqlite.h \
+	gateway/store/sqlite_commit.c \
+	gateway/store/sqlite_conn.c \
+	gateway/store/sqlite_index.c \
+	gateway/store/sqlite_open.c \
+	gateway/store/sqlite_read.c \
+	gateway/store/sqlite_search.c \
+	gateway/store/store.h

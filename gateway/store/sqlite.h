@@ -1,0 +1,195 @@
+/*
+ * sqlite.h - what the files of the SQLite backend share. Nothing outside
+ * gateway/store/sqlite*.c includes this.
+ *
+ * A connection belongs to one thread at a time. The statements a connection
+ * has prepared are kept: the fixed ones for good, those of searches (their
+ * text holds no values) until others push them out.
+ */
+#ifndef GATEWAY_STORE_SQLITE_H
+#define GATEWAY_STORE_SQLITE_H
+
+#include <sqlite3.h>
+
+#include "gateway/store/store.h"
+
+struct buf;
+
+enum {
+	SQ_APPLICATION = 0x46444f52, /* "FDOR" */
+	SQ_VERSION = 1,		     /* of the layout */
+	SQ_SEARCHES = 32,	     /* search statements kept a connection */
+};
+
+enum sq_fixed {
+	SQ_BEGIN,
+	SQ_BEGIN_READ,
+	SQ_COMMIT,
+	SQ_ROLLBACK,
+	SQ_SAVEPOINT,
+	SQ_RELEASE,
+	SQ_UNDO,
+	SQ_NEWEST,
+	SQ_CURRENT,
+	SQ_ONE_VERSION,
+	SQ_BODY,
+	SQ_LAST_ROW,
+	SQ_ROW_FROM,
+	SQ_ADD_VERSION,
+	SQ_END_VERSION,
+	SQ_ADD_BODY,
+	SQ_ADD_INDEX,
+	SQ_ADD_STRING,
+	SQ_ADD_DATE,
+	SQ_HAS_INDEX,
+	SQ_SIZE_INDEX,
+	SQ_FIND_KEY,
+	SQ_ADD_KEY,
+	SQ_FORGET_KEYS,
+	SQ_FIXED,
+};
+
+struct sq_search_statement {
+	char *sql;
+	sqlite3_stmt *st;
+	uint64_t used; /* when last; 0: an empty slot */
+};
+
+struct sq_conn {
+	sqlite3 *db;
+	sqlite3_stmt *fixed[SQ_FIXED];
+	struct sq_search_statement searches[SQ_SEARCHES];
+	uint64_t clock;	  /* for `used` */
+	int64_t deadline; /* monotonic; 0: none */
+	unsigned query_ms;
+};
+
+/* What the pack's names are called in this file, whose numbers stay when
+ * another pack comes. Made when the store opens, constant then. */
+struct sq_names {
+	const struct pack *pack;
+	uint32_t *type_no;   /* by type number of the pack; 0: no resource */
+	uint32_t *param_no;  /* by parameter number of the pack */
+	uint32_t *pack_type; /* back: by type_no; PACK_NONE: not in this pack */
+	uint32_t type_nos;
+};
+
+struct store {
+	struct sq_conn conn; /* the writer's */
+	struct sq_names names;
+	char *path;
+	unsigned busy_ms, query_ms;
+	int lock; /* file descriptor of path-lock */
+	int64_t last_row, last_updated;
+	struct arena scratch; /* the writer's, emptied after each transaction */
+};
+
+struct store_reader {
+	struct sq_conn conn;
+	const struct sq_names *names;
+	struct arena scratch;
+};
+
+/* A place in the index: 128 bits of SHA-256 over type, parameter, kind and
+ * value, so that a hit needs no second look. Rows are kept in its order. */
+struct sq_key {
+	int64_t hash, check;
+};
+
+enum sq_kind {
+	SQ_TYPE = 'T',	       /* every version of a type */
+	SQ_TOKEN = 't',	       /* system and code */
+	SQ_TOKEN_CODE = 'c',   /* code, of any system */
+	SQ_TOKEN_SYSTEM = 's', /* any code of that system */
+	SQ_REFERENCE = 'r',
+	SQ_URI = 'u',
+	SQ_IN_COMPARTMENT = 'C', /* of any type */
+};
+
+/* sqlite_conn.c */
+
+/* Open a connection. Returns 0, or -1 with *err set and nothing to close. */
+int sq_open(struct sq_conn *c, const char *path, int flags, unsigned busy_ms, struct error *err);
+void sq_close(struct sq_conn *c);
+
+/* The fixed statement, ready to be bound; NULL with *err set. */
+sqlite3_stmt *sq_fixed(struct sq_conn *c, enum sq_fixed which, struct error *err);
+
+/* A search's statement from its text; NULL with *err set. */
+sqlite3_stmt *sq_search(struct sq_conn *c, struct str sql, struct error *err);
+
+/*
+ * Step: 1 a row, 0 done, -1 with *err set. The statement is reset unless it
+ * gave a row.
+ */
+int sq_step(struct sq_conn *c, sqlite3_stmt *st, const char *what, struct error *err);
+
+/* Run a fixed statement without parameters or rows. */
+int sq_run(struct sq_conn *c, enum sq_fixed which, const char *what, struct error *err);
+
+/* Run SQL text (schema, pragmas). */
+int sq_exec(struct sq_conn *c, const char *sql, const char *what, struct error *err);
+
+/* Set *err from the connection's last result code. Returns -1. */
+int sq_error(struct sq_conn *c, int code, const char *what, struct error *err);
+
+void sq_bind_str(sqlite3_stmt *st, int at, struct str s);
+void sq_bind_blob(sqlite3_stmt *st, int at, struct str s);
+
+/* Copy a column's text or bytes; -1 with *err set when the arena is full. */
+int sq_column(sqlite3_stmt *st, int at, struct arena *a, struct str *out, struct error *err);
+
+/* From here statements may take query_ms; sq_deadline_end() lifts that. */
+void sq_deadline_start(struct sq_conn *c);
+void sq_deadline_end(struct sq_conn *c);
+
+int sq_no_memory(struct error *err);
+
+/* sqlite_index.c */
+
+struct sq_key sq_key_of(
+    enum sq_kind kind, struct str type, struct str param, struct str system, struct str value);
+struct sq_key sq_type_key(const struct sq_names *n, uint32_t type);
+struct sq_key sq_compartment_key(struct str compartment);
+struct sq_key sq_param_key(const struct sq_names *n, enum sq_kind kind, uint32_t type,
+    uint32_t param, struct str system, struct str value);
+
+/* Key of the string and date tables: type and parameter. */
+int64_t sq_table_key(const struct sq_names *n, uint32_t type, uint32_t param);
+
+/* 64 bits that tell texts of one folded form apart. */
+int64_t sq_exact_of(struct str value);
+
+/* The parameters that have values, as kept in version.params. */
+int sq_params_of(const struct sq_names *n, const struct store_index *index, uint32_t count,
+    struct arena *a, struct str *out);
+bool sq_params_have(const void *params, size_t len, uint32_t param_no);
+
+/* Write the index rows of version `row` of a resource. `ops` has the final ids
+ * that rows refer to. Returns 0, or -1 with *err set. */
+int sq_index_write(struct sq_conn *c, const struct sq_names *n, struct arena *scratch,
+    const struct store_write *w, const struct store_op *op, int64_t row, struct error *err);
+
+/* sqlite_read.c */
+
+/* What stands behind "SELECT" for sq_version(). */
+#define SQ_VERSION_COLUMNS "v.row, v.type, v.id, v.version, v.verb, v.updated"
+
+/* Take a row that was selected so; without its body. */
+int sq_version(sqlite3_stmt *st, const struct sq_names *n, struct arena *a,
+    struct store_version *out, struct error *err);
+int sq_read_body(struct sq_conn *c, struct arena *a, struct store_version *v, struct error *err);
+
+/* The newest row there is; 0: none. */
+int sq_last_row(struct sq_conn *c, int64_t *row, struct error *err);
+
+/* 1: row carries the key; 0: not; -1 with *err set. */
+int sq_has_key(struct sq_conn *c, struct sq_key k, int64_t row, struct error *err);
+
+/* sqlite_search.c */
+
+/* As store_search(), on any connection; without bodies when asked. */
+int sq_find(struct sq_conn *c, const struct sq_names *n, const struct store_query *q, bool bodies,
+    struct arena *scratch, struct arena *a, struct store_page *out, struct error *err);
+
+#endif

@@ -1,0 +1,604 @@
+/*
+ * Searches as SQL. A search walks one set of rows, newest first, and tries
+ * every clause on each: the smallest set that some clause, the compartment or
+ * the type gives. Values are bound, never written into the text.
+ */
+#include "base/buf.h"
+#include "gateway/store/fold.h"
+#include "gateway/store/sqlite.h"
+
+enum {
+	SQL_BYTES = 512 * 1024,
+	TEST_BINDS = 4,	    /* values that one test binds, at most */
+	OTHER_BINDS = 32,   /* values of everything but the tests */
+	TESTS_MOST = 400,   /* in a search; SQLite's limits are 500 and 1,000 */
+	SAMPLE = 2000,	    /* a set is counted no further, to choose one */
+	PAGE_MOST = 10000,  /* versions on a page, whatever is asked for */
+	MILLISECOND = 1000, /* microseconds; what lastUpdated is exact to */
+};
+
+struct bind {
+	bool is_text, is_blob;
+	int64_t number;
+	struct str text;
+};
+
+struct sql {
+	struct buf text;
+	struct bind *binds;
+	uint32_t count, room;
+	struct sq_conn *c;
+	const struct sq_names *names;
+	const struct store_query *q;
+	struct arena *scratch;
+	int64_t moment;
+	bool failed; /* the scratch arena is full, or there are too many values */
+};
+
+static struct bind *
+add_bind(struct sql *s)
+{
+	static struct bind nowhere;
+
+	if (s->count == s->room) {
+		s->failed = true;
+		return &nowhere;
+	}
+	s->binds[s->count] = (struct bind){ 0 };
+	return &s->binds[s->count++];
+}
+
+static void
+bind_number(struct sql *s, int64_t n)
+{
+	struct bind *b = add_bind(s);
+
+	b->number = n;
+}
+
+static void
+bind_text(struct sql *s, struct str text, bool blob)
+{
+	struct bind *b = add_bind(s);
+
+	b->text = text;
+	b->is_text = !blob;
+	b->is_blob = blob;
+}
+
+static sqlite3_stmt *
+prepare(struct sql *s, struct error *err)
+{
+	sqlite3_stmt *st;
+
+	if (s->failed || s->text.full) {
+		error_set(err, ERROR_LIMIT, "the search has too many values: ask for fewer");
+		return NULL;
+	}
+	st = sq_search(s->c, buf_str(&s->text), err);
+	for (uint32_t i = 0; st && i < s->count; i++) {
+		const struct bind *b = &s->binds[i];
+
+		if (b->is_text)
+			sq_bind_str(st, (int)i + 1, b->text);
+		else if (b->is_blob)
+			sq_bind_blob(st, (int)i + 1, b->text);
+		else
+			sqlite3_bind_int64(st, (int)i + 1, b->number);
+	}
+	return st;
+}
+
+/* The key a test looks up, when it is of that sort. */
+static bool
+test_key(const struct sql *s, const struct store_test *t, struct sq_key *out)
+{
+	struct str none = STR("");
+	enum sq_kind kind;
+
+	switch (t->kind) {
+	case TEST_TOKEN:
+		kind = t->any_system ? SQ_TOKEN_CODE : t->any_value ? SQ_TOKEN_SYSTEM : SQ_TOKEN;
+		*out = sq_param_key(s->names, kind, s->q->type, t->param,
+		    t->any_system || t->no_system ? none : t->system,
+		    kind == SQ_TOKEN_SYSTEM ? none : t->value);
+		return true;
+	case TEST_REFERENCE:
+		*out = sq_param_key(s->names, SQ_REFERENCE, s->q->type, t->param, none, t->value);
+		return true;
+	case TEST_URI:
+		*out = sq_param_key(s->names, SQ_URI, s->q->type, t->param, none, t->value);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool
+is_keyed(const struct store_test *t)
+{
+	return t->kind == TEST_TOKEN || t->kind == TEST_REFERENCE || t->kind == TEST_URI;
+}
+
+/* Whether the rows that pass can be listed from an index. */
+static bool
+is_listed(const struct store_test *t)
+{
+	return !t->negate && t->kind != TEST_ID && t->kind != TEST_UPDATED &&
+	       t->kind != TEST_MISSING;
+}
+
+/*
+ * How the range low..high of a resource's value compares with that asked for
+ * (FHIR R4, 3.1.1.4.4 and 3.1.1.4.7).
+ */
+static void
+put_range(struct sql *s, const struct store_test *t, const char *low, const char *high)
+{
+	switch (t->compare) {
+	case COMPARE_EQ:
+	case COMPARE_NE:
+		buf_printf(&s->text,
+		    t->compare == COMPARE_EQ ? "(%s >= ? AND %s <= ?)"
+					     : "NOT (%s >= ? AND %s <= ?)",
+		    low, high);
+		bind_number(s, t->low);
+		bind_number(s, t->high);
+		break;
+	case COMPARE_GT:
+		buf_printf(&s->text, "%s > ?", high);
+		bind_number(s, t->high);
+		break;
+	case COMPARE_LT:
+		buf_printf(&s->text, "%s < ?", low);
+		bind_number(s, t->low);
+		break;
+	case COMPARE_GE:
+		buf_printf(&s->text, "(%s > ? OR (%s >= ? AND %s <= ?))", high, low, high);
+		bind_number(s, t->high);
+		bind_number(s, t->low);
+		bind_number(s, t->high);
+		break;
+	case COMPARE_LE:
+		buf_printf(&s->text, "(%s < ? OR (%s >= ? AND %s <= ?))", low, low, high);
+		bind_number(s, t->low);
+		bind_number(s, t->low);
+		bind_number(s, t->high);
+		break;
+	case COMPARE_SA:
+		buf_printf(&s->text, "%s > ?", low);
+		bind_number(s, t->high);
+		break;
+	case COMPARE_EB:
+		buf_printf(&s->text, "%s < ?", high);
+		bind_number(s, t->low);
+		break;
+	}
+}
+
+/* Rows with a string from folded on, up to the last that starts so. */
+static void
+put_string(struct sql *s, const struct store_test *t)
+{
+	struct str folded = { NULL, 0 };
+
+	if (fold_text(t->value, s->scratch, &folded) < 0)
+		s->failed = true;
+	if (t->kind == TEST_STRING_EXACT) {
+		buf_puts(&s->text, " AND folded = ? AND exact = ?");
+		bind_text(s, folded, true);
+		bind_number(s, sq_exact_of(t->value));
+	} else if (t->kind == TEST_STRING_CONTAINS) {
+		buf_puts(&s->text, " AND instr(folded, ?) > 0");
+		bind_text(s, folded, true);
+	} else {
+		struct str past = str_printf(s->scratch, "%.*s\xff", STR_ARG(folded));
+
+		if (!past.p)
+			s->failed = true;
+		buf_puts(&s->text, " AND folded >= ? AND folded < ?");
+		bind_text(s, folded, true);
+		bind_text(s, past, true);
+	}
+}
+
+/* SELECT of the rows that pass a test that is_listed(). */
+static void
+put_list(struct sql *s, const struct store_test *t)
+{
+	struct sq_key key;
+
+	if (test_key(s, t, &key)) {
+		buf_puts(&s->text, "SELECT row FROM ix WHERE hash = ? AND chk = ?");
+		bind_number(s, key.hash);
+		bind_number(s, key.check);
+		return;
+	}
+	buf_printf(&s->text, "SELECT row FROM %s WHERE key = ?",
+	    t->kind == TEST_DATE ? "date_ix" : "string_ix");
+	bind_number(s, sq_table_key(s->names, s->q->type, t->param));
+	if (t->kind == TEST_DATE) {
+		buf_puts(&s->text, " AND ");
+		put_range(s, t, "low", "high");
+	} else {
+		put_string(s, t);
+	}
+}
+
+static void
+put_clause_list(struct sql *s, const struct store_clause *c)
+{
+	for (uint32_t i = 0; i < c->count; i++) {
+		if (i)
+			buf_puts(&s->text, " UNION ALL ");
+		put_list(s, &c->tests[i]);
+	}
+}
+
+static void
+put_has_key(struct sql *s, struct sq_key key)
+{
+	buf_puts(&s->text, "EXISTS (SELECT 1 FROM ix x WHERE x.hash = ? AND x.row = v.row"
+			   " AND x.chk = ?)");
+	bind_number(s, key.hash);
+	bind_number(s, key.check);
+}
+
+static void
+put_test(struct sql *s, const struct store_test *t)
+{
+	struct sq_key key;
+
+	if (t->negate)
+		buf_puts(&s->text, "NOT ");
+	if (test_key(s, t, &key)) {
+		put_has_key(s, key);
+		return;
+	}
+	switch (t->kind) {
+	case TEST_ID:
+		buf_puts(&s->text, "v.id = ?");
+		bind_text(s, t->value, false);
+		break;
+	case TEST_UPDATED:
+		buf_puts(&s->text, "(");
+		put_range(s, t, "v.updated", "(v.updated + 999)");
+		buf_puts(&s->text, ")");
+		break;
+	case TEST_MISSING:
+		buf_printf(
+		    &s->text, "%shas_param(v.params, ?)", str_is(t->value, "true") ? "NOT " : "");
+		bind_number(s, s->names->param_no[t->param]);
+		break;
+	default:
+		buf_puts(&s->text, "v.row IN (");
+		put_list(s, t);
+		buf_puts(&s->text, ")");
+		break;
+	}
+}
+
+static bool
+clause_is_listed(const struct store_clause *c)
+{
+	for (uint32_t i = 0; i < c->count; i++)
+		if (!is_listed(&c->tests[i]))
+			return false;
+	return true;
+}
+
+static bool
+clause_is_keyed(const struct store_clause *c)
+{
+	for (uint32_t i = 0; i < c->count; i++)
+		if (!is_keyed(&c->tests[i]))
+			return false;
+	return true;
+}
+
+static bool
+clause_is_ids(const struct store_clause *c)
+{
+	for (uint32_t i = 0; i < c->count; i++)
+		if (c->tests[i].kind != TEST_ID || c->tests[i].negate)
+			return false;
+	return true;
+}
+
+static void
+put_clause(struct sql *s, const struct store_clause *c)
+{
+	buf_puts(&s->text, " AND (");
+	if (c->count == 0) {
+		buf_puts(&s->text, "0");
+	} else if (clause_is_ids(c)) {
+		buf_puts(&s->text, "v.id IN (");
+		for (uint32_t i = 0; i < c->count; i++) {
+			buf_puts(&s->text, i ? ",?" : "?");
+			bind_text(s, c->tests[i].value, false);
+		}
+		buf_puts(&s->text, ")");
+	} else if (clause_is_listed(c) && !clause_is_keyed(c)) {
+		buf_puts(&s->text, "v.row IN (");
+		put_clause_list(s, c);
+		buf_puts(&s->text, ")");
+	} else {
+		for (uint32_t i = 0; i < c->count; i++) {
+			if (i)
+				buf_puts(&s->text, " OR ");
+			put_test(s, &c->tests[i]);
+		}
+	}
+	buf_puts(&s->text, ")");
+}
+
+/* What a search walks. */
+struct walk {
+	enum {
+		WALK_KEY,  /* the rows of one key */
+		WALK_LIST, /* the rows that one clause lists */
+		WALK_IDS,  /* resources by id */
+	} kind;
+	struct sq_key key;
+	const struct store_clause *clause; /* tried by the walk itself */
+	int64_t size;			   /* SAMPLE: that or more */
+};
+
+static void
+restart(struct sql *s)
+{
+	buf_clear(&s->text);
+	s->count = 0;
+}
+
+static int
+sample_key(struct sql *s, struct sq_key key, struct error *err)
+{
+	sqlite3_stmt *st = sq_fixed(s->c, SQ_SIZE_INDEX, err);
+	int size;
+
+	if (!st)
+		return -1;
+	sqlite3_bind_int64(st, 1, key.hash);
+	sqlite3_bind_int64(st, 2, SAMPLE);
+	if (sq_step(s->c, st, "look at the index", err) < 0)
+		return -1;
+	size = sqlite3_column_int(st, 0);
+	sqlite3_reset(st);
+	return size;
+}
+
+static int
+sample_list(struct sql *s, const struct store_clause *c, struct error *err)
+{
+	sqlite3_stmt *st;
+	int size;
+
+	restart(s);
+	buf_puts(&s->text, "SELECT count(*) FROM (SELECT 1 FROM (");
+	put_clause_list(s, c);
+	buf_puts(&s->text, ") LIMIT ?)");
+	bind_number(s, SAMPLE);
+	st = prepare(s, err);
+	if (!st || sq_step(s->c, st, "look at the index", err) < 0)
+		return -1;
+	size = sqlite3_column_int(st, 0);
+	sqlite3_reset(st);
+	return size;
+}
+
+static int
+consider_key(struct sql *s, struct walk *best, struct sq_key key, const struct store_clause *clause,
+    struct error *err)
+{
+	int size = sample_key(s, key, err);
+
+	if (size >= 0 && size < best->size)
+		*best = (struct walk){ WALK_KEY, key, clause, size };
+	return size < 0 ? -1 : 0;
+}
+
+static int
+consider_clause(struct sql *s, struct walk *best, const struct store_clause *c, struct error *err)
+{
+	struct sq_key key;
+	int size;
+
+	if (c->count == 1 && !c->tests[0].negate && test_key(s, &c->tests[0], &key))
+		return consider_key(s, best, key, c, err);
+	if (!c->count || !clause_is_listed(c))
+		return 0;
+	size = sample_list(s, c, err);
+	if (size >= 0 && size < best->size)
+		*best = (struct walk){ WALK_LIST, { 0, 0 }, c, size };
+	return size < 0 ? -1 : 0;
+}
+
+/* Choose the smallest; of those with SAMPLE rows and more, the first keyed. */
+static int
+choose_walk(struct sql *s, struct walk *best, struct error *err)
+{
+	const struct store_query *q = s->q;
+	struct sq_key key;
+
+	*best = (struct walk){ WALK_KEY, sq_type_key(s->names, q->type), NULL, SAMPLE };
+	for (uint32_t i = 0; i < q->clause_count; i++)
+		if (q->clauses[i].count && clause_is_ids(&q->clauses[i])) {
+			*best = (struct walk){ WALK_IDS, { 0, 0 }, NULL, 0 };
+			return 0;
+		}
+	for (uint32_t i = 0; i < q->clause_count; i++)
+		if (consider_clause(s, best, &q->clauses[i], err) < 0)
+			return -1;
+	if (q->visibility.kind == SEES_COMPARTMENT &&
+	    consider_key(s, best, sq_compartment_key(q->visibility.compartment), NULL, err) < 0)
+		return -1;
+	for (uint32_t i = 0; best->size == SAMPLE && i < q->clause_count; i++) {
+		const struct store_clause *c = &q->clauses[i];
+
+		if (c->count == 1 && !c->tests[0].negate && test_key(s, &c->tests[0], &key)) {
+			best->key = key;
+			best->clause = c;
+			break;
+		}
+	}
+	return 0;
+}
+
+/* FROM and WHERE: the same for the page and the total. */
+static void
+put_from(struct sql *s, const struct walk *w)
+{
+	const struct store_query *q = s->q;
+
+	if (w->kind == WALK_KEY) {
+		buf_puts(&s->text, " FROM ix d CROSS JOIN version v WHERE d.hash = ? AND d.chk = ?"
+				   " AND v.row = d.row AND v.type = ?");
+		bind_number(s, w->key.hash);
+		bind_number(s, w->key.check);
+	} else if (w->kind == WALK_LIST) {
+		buf_puts(&s->text, " FROM version v NOT INDEXED WHERE v.row IN (");
+		put_clause_list(s, w->clause);
+		buf_puts(&s->text, ") AND v.type = ?");
+	} else {
+		buf_puts(&s->text, " FROM version v INDEXED BY version_of WHERE v.type = ?");
+	}
+	bind_number(s, s->names->type_no[q->type]);
+	buf_puts(&s->text, " AND v.verb <> 2 AND v.row <= ?");
+	bind_number(s, s->moment);
+	buf_puts(&s->text, " AND (v.until = 0 OR v.until > ?)");
+	bind_number(s, s->moment);
+	if (q->visibility.kind == SEES_COMPARTMENT) {
+		buf_puts(&s->text, " AND ");
+		put_has_key(s, sq_compartment_key(q->visibility.compartment));
+	}
+	for (uint32_t i = 0; i < q->clause_count; i++)
+		if (&q->clauses[i] != w->clause)
+			put_clause(s, &q->clauses[i]);
+}
+
+static int
+find_total(struct sql *s, const struct walk *w, struct store_page *out, struct error *err)
+{
+	sqlite3_stmt *st;
+
+	restart(s);
+	buf_puts(&s->text, "SELECT count(*)");
+	put_from(s, w);
+	st = prepare(s, err);
+	if (!st || sq_step(s->c, st, "count what was searched for", err) < 0)
+		return -1;
+	out->total = (uint64_t)sqlite3_column_int64(st, 0);
+	sqlite3_reset(st);
+	return 0;
+}
+
+static void
+put_page(struct sql *s, const struct walk *w, uint32_t most)
+{
+	const struct store_query *q = s->q;
+	const char *row = w->kind == WALK_KEY ? "d.row" : "v.row";
+
+	restart(s);
+	buf_puts(&s->text, "SELECT " SQ_VERSION_COLUMNS);
+	put_from(s, w);
+	if (q->from_row) {
+		buf_printf(&s->text, " AND %s %c ?", row, q->ascending ? '>' : '<');
+		bind_number(s, q->from_row > INT64_MAX ? INT64_MAX : (int64_t)q->from_row);
+	}
+	buf_printf(&s->text, " ORDER BY %s %s LIMIT ?", row, q->ascending ? "ASC" : "DESC");
+	bind_number(s, (int64_t)most + 1);
+}
+
+static int
+find_page(struct sql *s, const struct walk *w, bool bodies, struct arena *a, struct store_page *out,
+    struct error *err)
+{
+	uint32_t most = s->q->count < PAGE_MOST ? s->q->count : PAGE_MOST;
+	sqlite3_stmt *st;
+	int rc;
+
+	out->at = arena_calloc(a, (size_t)most + 1, sizeof(struct store_version));
+	if (!out->at)
+		return sq_no_memory(err);
+	put_page(s, w, most);
+	st = prepare(s, err);
+	if (!st)
+		return -1;
+	while ((rc = sq_step(s->c, st, "search", err)) > 0) {
+		struct store_version *v = &out->at[out->count];
+
+		out->more = out->count == most;
+		if (out->more)
+			break;
+		if (sq_version(st, s->names, a, v, err) < 0 ||
+		    (bodies && sq_read_body(s->c, a, v, err) < 0)) {
+			rc = -1;
+			break;
+		}
+		out->next_row = v->row;
+		out->count++;
+	}
+	sqlite3_reset(st);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+find(struct sql *s, bool bodies, struct arena *a, struct store_page *out, struct error *err)
+{
+	const struct store_query *q = s->q;
+	struct walk w;
+
+	if (sq_last_row(s->c, &s->moment, err) < 0)
+		return -1;
+	if (q->moment && q->moment < s->moment)
+		s->moment = q->moment;
+	out->moment = s->moment;
+	if (choose_walk(s, &w, err) < 0)
+		return -1;
+	if (q->want_total && find_total(s, &w, out, err) < 0)
+		return -1;
+	return q->count ? find_page(s, &w, bodies, a, out, err) : 0;
+}
+
+int
+sq_find(struct sq_conn *c, const struct sq_names *n, const struct store_query *q, bool bodies,
+    struct arena *scratch, struct arena *a, struct store_page *out, struct error *err)
+{
+	struct sql s = { .c = c, .names = n, .q = q, .scratch = scratch };
+	uint64_t tests = 0;
+	int rc;
+
+	*out = (struct store_page){ .total = q->want_total ? 0 : UINT64_MAX };
+	for (uint32_t i = 0; i < q->clause_count; i++)
+		tests += q->clauses[i].count;
+	if (tests > TESTS_MOST)
+		return error_set(err, ERROR_LIMIT,
+		    "the search has more than %d values: ask for fewer", TESTS_MOST);
+	if (q->visibility.kind == SEES_NOTHING)
+		return 0;
+	s.room = (uint32_t)tests * TEST_BINDS + OTHER_BINDS;
+	s.binds = arena_calloc(scratch, s.room, sizeof(struct bind));
+	if (!s.binds)
+		return sq_no_memory(err);
+	buf_init(&s.text, SQL_BYTES);
+	rc = find(&s, bodies, a, out, err);
+	buf_release(&s.text);
+	return rc;
+}
+
+int
+store_search(struct store_reader *r, const struct store_query *q, struct arena *a,
+    struct store_page *out, struct error *err)
+{
+	int rc;
+
+	if (sq_run(&r->conn, SQ_BEGIN_READ, "read the store", err) < 0)
+		return -1;
+	sq_deadline_start(&r->conn);
+	rc = sq_find(&r->conn, r->names, q, true, &r->scratch, a, out, err);
+	sq_deadline_end(&r->conn);
+	sq_run(&r->conn, SQ_COMMIT, "read the store", NULL);
+	arena_reset(&r->scratch);
+	return rc;
+}
