@@ -1,0 +1,4 @@
+check_PROGRAMS += tests/unit/test_store
+tests_unit_test_store_SOURCES = tests/unit/test_store.c \
+	tests/unit/fake_pack.c tests/unit/fake_pack.h
+tests_unit_test_store_LDADD = $(GATEWAY_FLOOR)
