@@ -1,0 +1,63 @@
+/*
+ * search_index.h - the values by which a resource can be found: its search
+ * parameters (FHIR R4, 3.1.1) evaluated over its record, and the compartments
+ * it belongs to.
+ *
+ * The expressions of a type are compiled when the type is first met. One index
+ * serves all threads.
+ */
+#ifndef GATEWAY_FHIR_SEARCH_INDEX_H
+#define GATEWAY_FHIR_SEARCH_INDEX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "gateway/store/store.h"
+#include "mappers/fhir/fhir_json.h"
+#include "profiles/record.h"
+
+struct arena;
+struct error;
+struct search_index;
+
+/*
+ * base: URL of this server's FHIR API ("http://localhost:8080/fhir"), so that
+ * absolute references to it are kept as relative ones; may be empty. The pack
+ * is borrowed, base is copied. Does not fail.
+ */
+struct search_index *search_index_new(const struct pack *p, struct str base);
+void search_index_free(struct search_index *si);
+
+/*
+ * Whether resources of the type are indexed by a parameter (a number of the
+ * pack): those of type token, reference, string, date and uri, whose
+ * expression the FHIRPath engine can evaluate. Parameters of type number,
+ * quantity, composite and special are not, nor those without an expression.
+ */
+bool search_index_has(struct search_index *si, uint32_t type, uint32_t param);
+
+/*
+ * The rows of the resource at node of r, in the arena. find tells which
+ * references name entries of the same transaction (may be NULL). The texts of
+ * rows lie in the record or the arena. Returns 0, or -1 with *err set
+ * (ERROR_LIMIT: the arena is full, an expression passed a limit).
+ *
+ * A token is made of Coding, CodeableConcept, Identifier, ContactPoint and
+ * primitives; the system of a bound code is that of its value set, where that
+ * has one. A string is a primitive, or each string child of a complex type
+ * (HumanName, Address). A date is a primitive, Period, or Timing's events and
+ * bounds.
+ */
+int search_index_extract(struct search_index *si, const struct record *r, uint32_t node,
+    reference_entry_fn *find, void *ctx, struct arena *a, struct store_index **rows,
+    uint32_t *count, struct error *err);
+
+/*
+ * A reference as it is kept and searched for: absolute ones to this server
+ * made relative, the version cut off. *versioned (may be NULL) tells that there
+ * was one.
+ */
+struct str search_reference(const struct search_index *si, struct str reference, bool *versioned);
+
+#endif

@@ -1,0 +1,103 @@
+/*
+ * search_query.h - the text of a search into what the store is asked (FHIR R4,
+ * 3.1.1).
+ *
+ * Also of a conditional write: If-None-Exist and the query of a conditional
+ * update or delete are searches.
+ */
+#ifndef GATEWAY_FHIR_SEARCH_QUERY_H
+#define GATEWAY_FHIR_SEARCH_QUERY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/finding.h"
+#include "base/str.h"
+#include "gateway/fhir/search_index.h"
+#include "gateway/store/store.h"
+
+struct arena;
+struct error;
+
+/* A name and a value of a query string, decoded. */
+struct query_pair {
+	struct str name, value;
+};
+
+/*
+ * Decode %XX and + (a blank), as in application/x-www-form-urlencoded. Returns
+ * 0; -1 with *err set when a % is not followed by two hex digits, the text
+ * decoded holds a NUL or is no UTF-8, or the arena is full.
+ */
+int url_decode(struct str in, struct arena *a, struct str *out, struct error *err);
+
+/* Append s with everything but RFC 3986's unreserved characters as %XX. */
+void url_encode(struct str s, struct buf *out);
+
+/*
+ * Split "a=b&c=d" and decode it. At most 500 pairs. Returns 0, or -1 with *err
+ * set as url_decode(), ERROR_LIMIT past 500 or a full arena.
+ */
+int query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32_t *count,
+    struct error *err);
+
+struct search_options {
+	bool lenient;	       /* Prefer: handling=lenient */
+	bool want_total;       /* where _total does not say */
+	uint32_t count, most;  /* page size where _count does not say; largest */
+	struct str cursor_key; /* signs cursors; empty: none are taken */
+	struct store_visibility visibility;
+};
+
+struct search_query {
+	struct store_query store; /* ready for store_search() */
+	struct query_pair *used;  /* for the self link: those that were obeyed, */
+	uint32_t used_count;	  /* without the cursor */
+	bool count_only;	  /* _summary=count or _count=0 */
+};
+
+/*
+ * Read the search of a type. `_format`, `_pretty` and the cursor's parameter
+ * are no criteria. What is wrong is told in findings: an unknown parameter,
+ * modifier or prefix (with the nearest that there is), what is not supported
+ * (code not-supported), a bad value. With lenient, the first two are warnings
+ * and what they speak of is left out. Returns 0; -1 when there are errors, or
+ * the arena is full.
+ */
+int search_query_parse(struct search_index *si, const struct pack *p, uint32_t type,
+    const struct query_pair *pairs, uint32_t count, const struct search_options *o, struct arena *a,
+    struct search_query *out, struct findings *findings);
+
+/*
+ * The conditions of a conditional write, from a query string. There must be at
+ * least one criterion; result parameters are refused, and leniency there is
+ * none: a condition that is left out would match what it should not.
+ */
+int search_match_parse(struct search_index *si, const struct pack *p, uint32_t type,
+    struct str query, struct arena *a, struct store_match *out, struct findings *findings);
+
+/* Paging. */
+
+#define SEARCH_CURSOR "_cursor" /* the parameter of the next page's link */
+
+enum {
+	SEARCH_CURSOR_TEXT = 65, /* with the NUL */
+};
+
+/*
+ * Where the next page starts, signed (HMAC-SHA256, RFC 2104) so that none can be
+ * made up, and bound to context (the type and the criteria): hex digits.
+ */
+void search_cursor_make(
+    struct str key, struct str context, int64_t moment, uint64_t row, char out[SEARCH_CURSOR_TEXT]);
+
+/* Back; false when it is not one of ours for that context. */
+bool search_cursor_parse(
+    struct str key, struct str context, struct str text, int64_t *moment, uint64_t *row);
+
+/* The context of a search's cursors: type and what was obeyed but _count. In
+ * the arena; {NULL, 0} when that is full. */
+struct str
+search_cursor_context(const struct pack *p, const struct search_query *q, struct arena *a);
+
+#endif
