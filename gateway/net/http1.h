@@ -116,7 +116,7 @@ void http1_reset(struct http1 *h);
  * Take len bytes from the peer. Returns how many were used: fewer than len
  * when a callback paused or the request ended (call http1_reset() before the
  * bytes of the next). Returns -1 with *err set when the request is refused, and
- * *status set to what to answer (400, 414, 431, 501, 505); nothing more can be
+ * *status set to what to answer (400, 411, 413, 414, 417, 431, 501, 505); nothing more can be
  * read then.
  */
 ssize_t http1_feed(struct http1 *h, const void *bytes, size_t len, int *status, struct error *err);
@@ -128,7 +128,7 @@ bool http1_is_done(const struct http1 *h);
 /* The head is whole (callbacks->head was called). */
 bool http1_has_head(const struct http1 *h);
 /* The head as far as it was understood; fields are empty where not. */
-const struct http_head *http1_head(const struct http1 *h);
+const struct http_head *http1_head(struct http1 *h);
 
 /* The head of a response. */
 struct http_response {

@@ -88,9 +88,9 @@ struct http_handler {
 	 * The request cannot be had: malformed, too large, too slow (status says
 	 * which: 400, 408, 411, 413, 414, 417, 431, 501, 503, 505; reason is a
 	 * lower-case text for the client and holds nothing it sent). End it
-	 * with an answer, now or later; the connection is closed behind it. It
-	 * may come with or without on_head() before; r->head is what was
-	 * understood. NULL: the server answers with the reason as plain text.
+	 * with an answer, now or later (http_answer_text() will do); the
+	 * connection is closed behind it. It may come with or without on_head()
+	 * before; r->head is what was understood.
 	 */
 	void (*on_refused)(void *ctx, struct http_request *r, int status, const char *reason);
 
@@ -158,6 +158,9 @@ struct http_answer {
  * to be used any more in either case.
  */
 int http_answer(struct http_request *r, const struct http_answer *a);
+
+/* http_answer() with a plain text. */
+int http_answer_text(struct http_request *r, int status, const char *text);
 
 /* End r without an answer; the connection, if still there, is closed. */
 void http_drop(struct http_request *r);

@@ -8,7 +8,9 @@
  * finds nothing and is dropped.
  *
  * Life: loop_new(); servers and timers are put on it; loop_start() runs it;
- * loop_stop() drains it; loop_join() waits for its thread; loop_free().
+ * loop_stop() drains it; loop_join() waits for its thread; then the lanes are
+ * freed, loop_flush() takes what they still brought home, the servers are
+ * freed, and loop_free().
  */
 #ifndef GATEWAY_NET_LOOP_H
 #define GATEWAY_NET_LOOP_H
@@ -30,13 +32,18 @@ struct loop_message {
 	void (*run)(struct loop *l, struct loop_message *m);
 };
 
-/* Make a loop, not yet running. number: which one it is, from 0. NULL with
- * *err set when the system refuses. */
+/* Make a loop, not yet running. number: which one it is, from 0 to 254. The
+ * process ignores SIGPIPE from then on. NULL with *err set when the system
+ * refuses. */
 struct loop *loop_new(unsigned number, struct error *err);
 
-/* Free a loop that is not running. Messages never run are lost: whoever posts
- * must have stopped. Freeing NULL is fine. */
+/* Free a loop that is not running; whoever posts must have stopped. Freeing
+ * NULL is fine. */
 void loop_free(struct loop *l);
+
+/* Run the messages that wait, on the calling thread; for a loop that was
+ * joined. */
+void loop_flush(struct loop *l);
 
 /* Run the loop in a thread of its own. Returns 0, or -1 with *err set. */
 int loop_start(struct loop *l, struct error *err);
@@ -47,7 +54,7 @@ void loop_run(struct loop *l);
 /*
  * Stop gracefully: services are told to drain, and the loop ends when no
  * connection and no hold is left, or after drain_ms at the latest. Any
- * thread, async-signal handlers excepted; a second call may only shorten it.
+ * thread; a second call may only shorten it.
  */
 void loop_stop(struct loop *l, unsigned drain_ms);
 

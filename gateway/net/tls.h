@@ -35,8 +35,8 @@ void tls_free(struct tls *t);
  * -1 with *err set. */
 int tls_reload(struct tls *t, struct error *err);
 
-/* A session for a connection just accepted, to be given to
- * bufferevent_openssl; aborts when there is no memory. */
+/* A session for a connection just accepted, without a socket yet; aborts
+ * when there is no memory. */
 SSL *tls_accept(struct tls *t);
 
 /* Who is at the other end: set when the client sent a certificate that the
