@@ -7,7 +7,10 @@
 #include "gateway/host/worker.h"
 
 const struct command cli_commands[] = {
+	{ "check", cmd_check, "say what is wrong with a configuration" },
 	{ "pack", cmd_pack, "compile FHIR packages into a file of definitions" },
+	{ "token", cmd_token, "make a bearer token for a sender" },
+	{ "audit", cmd_audit, "check or show the audit trail" },
 	{ "version", cmd_version, "print the version" },
 	{ WORKER_COMMAND, worker_main, NULL },
 	{ NULL, NULL, NULL },

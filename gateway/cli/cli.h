@@ -29,7 +29,10 @@ struct command {
 /* The commands there are, in the order --help shows them. */
 extern const struct command cli_commands[];
 
+command_fn cmd_audit;
+command_fn cmd_check;
 command_fn cmd_pack;
+command_fn cmd_token;
 command_fn cmd_version;
 
 /* Run what argv asks for. Returns the exit status of the program. */

@@ -1,0 +1,113 @@
+#include <getopt.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "gateway/access/access.h"
+#include "gateway/cli/cli.h"
+#include "gateway/config.h"
+#include "profiles/pack.h"
+
+static const char help[] =
+    "usage: firedoor check -c FILE\n"
+    "Read the configuration as 'firedoor serve' would, and list everything that is\n"
+    "wrong with it by line and column: keys, values, files that are not there, the pack,\n"
+    "the senders' scopes, the plugins' resource types. Starts and changes nothing.\n"
+    "\n"
+    "  -c, --config FILE  the configuration\n"
+    "  -h, --help         this text\n"
+    "\n"
+    "Exit status 0: the configuration is good; 1: it is not.\n";
+
+/* What can only be checked against the definitions. Returns the errors. */
+static unsigned
+check_against_pack(const struct config *c, const struct pack *pack)
+{
+	unsigned errors = 0;
+	struct error err;
+	struct access *a = access_new(c, pack, &err);
+
+	if (!a) {
+		fprintf(stderr, "%s\n", err.text);
+		errors++;
+	}
+	access_free(a);
+	for (uint32_t i = 0; i < c->plugin_count; i++) {
+		const struct config_plugin *p = &c->plugins[i];
+
+		for (uint32_t t = 0; t < p->types.count; t++) {
+			if (pack_find_resource(pack, p->types.at[t]) != PACK_NONE)
+				continue;
+			fprintf(stderr,
+			    "%s:%u:%u: error: plugin '%.*s' takes %.*s, which is no resource type "
+			    "of FHIR %.*s\n",
+			    c->path, p->place.line, p->place.column, STR_ARG(p->name),
+			    STR_ARG(p->types.at[t]), STR_ARG(pack_fhir_version(pack)));
+			errors++;
+		}
+	}
+	return errors;
+}
+
+static unsigned
+check_files(const struct config *c)
+{
+	struct error err;
+	const struct pack *pack = pack_open(c->pack, &err);
+	unsigned errors;
+
+	if (!pack) {
+		fprintf(stderr, "%s: error: pack: %s\n", c->path, err.text);
+		return 1;
+	}
+	errors = check_against_pack(c, pack);
+	pack_free(pack);
+	return errors;
+}
+
+static int
+check(const char *path)
+{
+	const struct config *c;
+	struct arena arena;
+	int rc = EXIT_FINDINGS;
+
+	arena_init(&arena, CONFIG_ARENA, ARENA_WIPE);
+	c = config_load_or_tell(path, &arena);
+	if (c && check_files(c) == 0) {
+		printf("%s: the configuration is good\n", path);
+		rc = EXIT_CLEAN;
+	}
+	arena_release(&arena);
+	return rc;
+}
+
+int
+cmd_check(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	const char *path = NULL;
+	int c;
+
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1)
+		switch (c) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return EXIT_CLEAN;
+		default:
+			return EXIT_USAGE;
+		}
+	if (!path || optind != argc) {
+		fputs("firedoor check: needs -c FILE; firedoor check --help tells more\n", stderr);
+		return EXIT_USAGE;
+	}
+	return check(path);
+}
