@@ -57,6 +57,8 @@ buf_reserve(struct buf *b, size_t more)
 		return false;
 	}
 	cap = b->cap ? b->cap : 256;
+	if (cap > b->limit)
+		cap = b->limit;
 	while (cap - b->len < more)
 		cap = cap > b->limit / 2 ? b->limit : cap * 2;
 	b->p = move(b, cap);

@@ -103,12 +103,12 @@ record_more_text(struct record_builder *b, size_t size)
 	size_t room = b->text_room ? b->text_room * 2 : TEXT_FIRST;
 	char *text;
 
-	if (size <= b->text_room - b->text_len)
-		return true;
 	if (b->text_len > b->limits.text || size > b->limits.text - b->text_len) {
 		record_fail(b, "more bytes of values than the limit");
 		return false;
 	}
+	if (size <= b->text_room - b->text_len)
+		return true;
 	if (room < b->text_len + size)
 		room = b->text_len + size;
 	text = xmalloc(room);

@@ -2,3 +2,6 @@ check_PROGRAMS += tests/conformance/test_fhir_json_package
 tests_conformance_test_fhir_json_package_SOURCES = \
 	tests/conformance/json_compare.h tests/conformance/test_fhir_json_package.c
 tests_conformance_test_fhir_json_package_LDADD = $(MAPPERS_FLOOR)
+check_PROGRAMS += tests/conformance/test_json_suite
+tests_conformance_test_json_suite_SOURCES = tests/conformance/test_json_suite.c
+tests_conformance_test_json_suite_LDADD = $(MAPPERS_FLOOR)

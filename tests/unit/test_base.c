@@ -64,6 +64,10 @@ test_buf(void)
 		buf_put_byte(&b, 'x');
 	ok(b.full && b.len == 1000, "the limit holds");
 	buf_release(&b);
+	buf_init(&b, 50);
+	buf_puts(&b, "a text of more than fifty bytes, which is the limit");
+	ok(b.full && b.len == 0, "a small limit holds too");
+	buf_release(&b);
 }
 
 static void
