@@ -1,0 +1,12 @@
+EXTRA_DIST += tests/fuzz/corpus/fhir_json tests/fuzz/replay.c
+if FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_fhir_json
+FUZZERS += fuzz_fhir_json
+tests_fuzz_fuzz_fhir_json_SOURCES = tests/fuzz/fuzz_fhir_json.c
+tests_fuzz_fuzz_fhir_json_LDADD = $(MAPPERS_FLOOR)
+tests_fuzz_fuzz_fhir_json_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += tests/fuzz/replay_fhir_json
+tests_fuzz_replay_fhir_json_SOURCES = tests/fuzz/fuzz_fhir_json.c tests/fuzz/replay.c
+tests_fuzz_replay_fhir_json_LDADD = $(MAPPERS_FLOOR)
+endif
