@@ -1,5 +1,7 @@
 noinst_LIBRARIES += libgateway.a
-libgateway_a_SOURCES =
+libgateway_a_SOURCES = \
+	gateway/gateway.c gateway/gateway.h \
+	gateway/listeners.c gateway/listeners.h
 
 include gateway/access/local.mk
 include gateway/audit/local.mk

@@ -1,3 +1,17 @@
+libgateway_a_SOURCES += \
+	gateway/fhir/batch.c gateway/fhir/batch.h \
+	gateway/fhir/bundle.c gateway/fhir/bundle.h \
+	gateway/fhir/call.c gateway/fhir/call.h \
+	gateway/fhir/capability.c gateway/fhir/capability.h \
+	gateway/fhir/history.c \
+	gateway/fhir/interaction.c gateway/fhir/interaction.h \
+	gateway/fhir/negotiate.c gateway/fhir/negotiate.h \
+	gateway/fhir/outcome.c gateway/fhir/outcome.h \
+	gateway/fhir/read.c \
+	gateway/fhir/search.c \
+	gateway/fhir/service.c gateway/fhir/service.h \
+	gateway/fhir/transaction.c \
+	gateway/fhir/write.c gateway/fhir/write.h
 EXTRA_DIST += gateway/fhir/README.md
 libgateway_a_SOURCES += \
 	gateway/fhir/search_index.h \

@@ -1,0 +1,199 @@
+#include "gateway/fhir/capability.h"
+
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "config.h"
+#include "gateway/fhir/search_index.h"
+#include "mappers/fhir/fhir_json.h"
+
+enum {
+	CAPABILITY_ARENA = 64 << 20,
+	CAPABILITY_MOST = 16 << 20,
+};
+
+struct capability {
+	pthread_mutex_t lock;
+	int64_t date;
+	struct buf text; /* empty: not yet made; never changed after that */
+};
+
+struct capability *
+capability_new(void)
+{
+	struct capability *k = xcalloc(1, sizeof(*k));
+
+	pthread_mutex_init(&k->lock, NULL);
+	k->date = clock_wall();
+	buf_init(&k->text, CAPABILITY_MOST);
+	return k;
+}
+
+void
+capability_free(struct capability *k)
+{
+	buf_release(&k->text);
+	pthread_mutex_destroy(&k->lock);
+	free(k);
+}
+
+static const char *const param_types[] = {
+	[PARAM_NUMBER] = "number",
+	[PARAM_DATE] = "date",
+	[PARAM_STRING] = "string",
+	[PARAM_TOKEN] = "token",
+	[PARAM_REFERENCE] = "reference",
+	[PARAM_COMPOSITE] = "composite",
+	[PARAM_QUANTITY] = "quantity",
+	[PARAM_URI] = "uri",
+	[PARAM_SPECIAL] = "special",
+};
+
+static void
+put_interactions(struct record_builder *b, unsigned flag)
+{
+	for (const struct interaction *i = interactions; i->code; i++) {
+		if (!(i->flags & flag))
+			continue;
+		record_open(b, STR("interaction"));
+		record_put(b, STR("code"), str_from(i->code));
+		record_close(b);
+	}
+	if (flag != INTERACTION_SYSTEM)
+		return;
+	record_open(b, STR("interaction"));
+	record_put(b, STR("code"), STR("batch"));
+	record_close(b);
+}
+
+static void
+put_params(struct record_builder *b, const struct fhir_service *s, uint32_t type)
+{
+	const struct pack *p = s->pack;
+	uint32_t count;
+	const uint32_t *params = pack_type_params(p, type, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct pack_param *param = pack_param_at(p, params[i]);
+
+		if (!search_index_has(s->index, type, params[i]))
+			continue;
+		record_open(b, STR("searchParam"));
+		record_put(b, STR("name"), pack_text(p, param->code));
+		record_put(b, STR("definition"), pack_text(p, param->url));
+		record_put(b, STR("type"), str_from(param_types[param->type]));
+		record_close(b);
+	}
+}
+
+static void
+put_resource(struct record_builder *b, const struct fhir_service *s, uint32_t type)
+{
+	const struct pack *p = s->pack;
+
+	record_open(b, STR("resource"));
+	record_put(b, STR("type"), pack_text(p, pack_type_at(p, type)->name));
+	record_put(b, STR("profile"), pack_text(p, pack_type_at(p, type)->url));
+	put_interactions(b, INTERACTION_PER_TYPE);
+	record_put(b, STR("versioning"), STR("versioned"));
+	record_put(b, STR("readHistory"), STR("true"));
+	record_put(b, STR("updateCreate"), STR("true"));
+	record_put(b, STR("conditionalCreate"), STR("true"));
+	record_put(b, STR("conditionalRead"), STR("full-support"));
+	record_put(b, STR("conditionalUpdate"), STR("true"));
+	record_put(b, STR("conditionalDelete"), STR("single"));
+	put_params(b, s, type);
+	record_close(b);
+}
+
+static void
+put_rest(struct record_builder *b, const struct fhir_service *s)
+{
+	record_open(b, STR("rest"));
+	record_put(b, STR("mode"), STR("server"));
+	record_open(b, STR("security"));
+	record_put(b, STR("cors"), s->cors ? STR("true") : STR("false"));
+	record_put(b, STR("description"),
+	    s->bearer ? STR("Senders show a bearer token or a TLS client certificate; scopes are "
+			    "those of SMART App Launch 2.")
+		      : STR("Open to this machine only."));
+	record_close(b);
+	for (uint32_t t = 0; t < pack_type_count(s->pack); t++) {
+		const struct pack_type *type = pack_type_at(s->pack, t);
+
+		if (type->kind == PACK_RESOURCE && !type->abstract)
+			put_resource(b, s, t);
+	}
+	put_interactions(b, INTERACTION_SYSTEM);
+	record_close(b);
+}
+
+static void
+put_statement(struct record_builder *b, const struct fhir_service *s, int64_t date)
+{
+	char when[INSTANT_TEXT];
+	size_t len = instant_format(date, when);
+
+	record_open_root(b, pack_find_resource(s->pack, STR("CapabilityStatement")));
+	record_put(b, STR("status"), STR("active"));
+	record_put(b, STR("date"), str_of(when, len));
+	record_put(b, STR("kind"), STR("instance"));
+	record_open(b, STR("software"));
+	record_put(b, STR("name"), STR("firedoor"));
+	record_put(b, STR("version"), STR(PACKAGE_VERSION));
+	record_close(b);
+	record_open(b, STR("implementation"));
+	record_put(b, STR("description"), STR("firedoor, an interoperability gateway"));
+	record_put(b, STR("url"), s->base);
+	record_close(b);
+	record_put(b, STR("fhirVersion"), pack_fhir_version(s->pack));
+	record_put(b, STR("format"), STR("application/fhir+json"));
+	record_put(b, STR("format"), STR("json"));
+	put_rest(b, s);
+	record_close(b);
+}
+
+int
+capability_write(const struct fhir_service *s, int64_t date, struct buf *out, struct error *err)
+{
+	struct record_builder b;
+	struct arena a;
+	const struct record *r;
+
+	arena_init(&a, CAPABILITY_ARENA, 0);
+	record_builder_init(&b, s->pack, &record_default_limits);
+	put_statement(&b, s, date);
+	r = record_builder_finish(&b, &a, err);
+	if (r)
+		fhir_json_write(r, s->pack, 0, 0, out);
+	record_builder_release(&b);
+	arena_release(&a);
+	if (!r)
+		return error_prefix(err, "cannot make the CapabilityStatement");
+	if (out->full)
+		return error_set(err, ERROR_LIMIT, "the CapabilityStatement is too large");
+	return 0;
+}
+
+void
+capability_run(const struct fhir_service *s, struct fhir_call *c)
+{
+	struct capability *k = s->capability;
+	struct error err;
+	int result = 0;
+
+	c->resource = STR("CapabilityStatement");
+	pthread_mutex_lock(&k->lock);
+	if (!k->text.len)
+		result = capability_write(s, k->date, &k->text, &err);
+	if (result != 0)
+		buf_clear(&k->text);
+	pthread_mutex_unlock(&k->lock);
+	if (result != 0) {
+		call_fail_error(c, &err);
+		return;
+	}
+	c->status = 200;
+	c->body = buf_str(&k->text);
+}

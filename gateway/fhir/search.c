@@ -1,0 +1,183 @@
+#include "gateway/fhir/call.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "gateway/fhir/bundle.h"
+#include "gateway/fhir/outcome.h"
+#include "gateway/fhir/search_query.h"
+
+/* The parameters: of the path's query, then of the form. */
+static int
+read_pairs(struct fhir_call *c, struct query_pair **pairs, uint32_t *count)
+{
+	struct query_pair *more, *all;
+	struct error err;
+	uint32_t more_count = 0;
+
+	if (query_pairs(c->route.query, c->arena, pairs, count, &err) != 0)
+		return call_fail_error(c, &err);
+	if (!c->form.len)
+		return 0;
+	if (query_pairs(c->form, c->arena, &more, &more_count, &err) != 0)
+		return call_fail_error(c, &err);
+	all = arena_calloc(c->arena, *count + more_count + 1, sizeof(*all));
+	if (!all)
+		return call_fail(c, 413, NULL, STR(""), "the search is too large");
+	if (*count)
+		memcpy(all, *pairs, *count * sizeof(*all));
+	if (more_count)
+		memcpy(all + *count, more, more_count * sizeof(*all));
+	*pairs = all;
+	*count += more_count;
+	return 0;
+}
+
+/* For the audit entry: which parameters, not what was looked for. */
+static void
+note_params(struct fhir_call *c, const struct query_pair *pairs, uint32_t count)
+{
+	struct str *names = arena_calloc(c->arena, count + 1, sizeof(*names));
+
+	if (!names)
+		return;
+	for (uint32_t i = 0; i < count; i++)
+		names[i] = pairs[i].name;
+	c->params = names;
+	c->param_count = count;
+}
+
+static struct str
+page_link(const struct fhir_service *s, struct fhir_call *c, const struct search_query *q,
+    const char *cursor)
+{
+	struct buf out;
+	struct str url;
+	char separator = '?';
+
+	buf_init(&out, 1 << 20);
+	buf_printf(
+	    &out, "%.*s/%.*s", STR_ARG(s->base), STR_ARG(call_type_name(s->pack, c->route.type)));
+	for (uint32_t i = 0; i < q->used_count; i++) {
+		buf_put_byte(&out, separator);
+		url_encode(q->used[i].name, &out);
+		buf_put_byte(&out, '=');
+		url_encode(q->used[i].value, &out);
+		separator = '&';
+	}
+	if (cursor)
+		buf_printf(&out, "%c" SEARCH_CURSOR "=%s", separator, cursor);
+	url = str_dup(c->arena, buf_str(&out));
+	buf_release(&out);
+	return url;
+}
+
+/* With lenient handling: what was left out, as an entry of mode outcome. */
+static void
+put_warnings(const struct fhir_service *s, struct fhir_call *c, struct bundle_writer *w)
+{
+	struct buf outcome;
+
+	if (!c->findings.first)
+		return;
+	buf_init(&outcome, 1 << 20);
+	if (outcome_write(s->pack, &c->findings, 0, &outcome) == 0)
+		bundle_put(w, &(struct bundle_entry){
+				  .resource = buf_str(&outcome),
+				  .search_mode = "outcome",
+			      });
+	buf_release(&outcome);
+}
+
+static void
+put_matches(const struct fhir_service *s, struct fhir_call *c, const struct store_page *page,
+    struct bundle_writer *w)
+{
+	struct str *found = arena_calloc(c->arena, page->count + 1, sizeof(*found));
+
+	for (uint32_t i = 0; found && i < page->count; i++) {
+		const struct store_version *v = &page->at[i];
+		struct str local = call_local_url(c, s->pack, v->type, v->id, 0);
+
+		bundle_put(w, &(struct bundle_entry){
+				  .full_url = str_printf(
+				      c->arena, "%.*s/%.*s", STR_ARG(s->base), STR_ARG(local)),
+				  .resource = v->body,
+				  .search_mode = "match",
+			      });
+		found[i] = call_local_url(c, s->pack, v->type, v->id, v->version);
+		c->found_count++;
+	}
+	c->found = found;
+}
+
+static void
+compose(const struct fhir_service *s, struct fhir_call *c, const struct search_query *q,
+    const struct store_page *page)
+{
+	struct bundle_link links[2] = { { "self", page_link(s, c, q, NULL) } };
+	struct bundle_head head = {
+		.type = "searchset",
+		.timestamp = clock_wall(),
+		.total = page->total,
+		.links = links,
+		.link_count = 1,
+	};
+	struct bundle_writer w;
+	struct buf out;
+
+	if (page->more && !q->count_only) {
+		char cursor[SEARCH_CURSOR_TEXT];
+
+		search_cursor_make(fhir_cursor_key(s), search_cursor_context(s->pack, q, c->arena),
+		    page->moment, page->next_row, cursor);
+		links[head.link_count++] = (struct bundle_link){ "next",
+			page_link(s, c, q, cursor) };
+	}
+	buf_init(&out, s->max_answer);
+	out.wipe = true;
+	bundle_begin(&w, &out, &head);
+	put_matches(s, c, page, &w);
+	put_warnings(s, c, &w);
+	bundle_end(&w);
+	c->body = out.full || !c->found ? (struct str){ NULL, 0 }
+					: str_dup(c->arena, buf_str(&out));
+	buf_release(&out);
+	if (c->body.p)
+		c->status = 200;
+	else
+		call_fail(c, 413, "too-costly", STR(""),
+		    "the page is too large; ask for fewer with _count");
+}
+
+void
+search_run(const struct fhir_service *s, struct fhir_call *c, struct store_reader *r)
+{
+	struct search_options options = {
+		.lenient = c->lenient,
+		.want_total = true,
+		.count = s->page_count,
+		.most = s->page_most,
+		.cursor_key = fhir_cursor_key(s),
+		.visibility = c->decision.visibility,
+	};
+	struct query_pair *pairs;
+	struct search_query q;
+	struct store_page page;
+	struct error err;
+	uint32_t count;
+
+	c->resource = call_type_name(s->pack, c->route.type);
+	if (read_pairs(c, &pairs, &count) != 0)
+		return;
+	note_params(c, pairs, count);
+	if (search_query_parse(s->index, s->pack, c->route.type, pairs, count, &options, c->arena,
+		&q, &c->findings) != 0) {
+		c->status = 400;
+		return;
+	}
+	if (store_search(r, &q.store, c->arena, &page, &err) != 0) {
+		call_fail_error(c, &err);
+		return;
+	}
+	compose(s, c, &q, &page);
+}

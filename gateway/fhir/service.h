@@ -1,0 +1,54 @@
+/*
+ * service.h - what all interactions of one FHIR base share. Immutable once
+ * opened; used by all threads.
+ */
+#ifndef GATEWAY_FHIR_SERVICE_H
+#define GATEWAY_FHIR_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+struct capability;
+struct error;
+struct pack;
+struct search_index;
+
+enum {
+	CURSOR_KEY = 32,
+};
+
+struct fhir_service {
+	/* Given: */
+	const struct pack *pack;
+	struct str base; /* "https://fhir.example.org/fhir", no '/' at the end */
+	unsigned page_count, page_most;
+	unsigned max_entries;
+	size_t max_answer; /* bytes of a Bundle that goes out */
+	bool bearer;	   /* senders show bearer tokens */
+	bool cors;
+
+	/* Made: */
+	uint32_t bundle; /* type number of Bundle */
+	struct search_index *index;
+	uint8_t cursor_key[CURSOR_KEY]; /* signs links to next pages */
+	struct capability *capability;
+};
+
+/*
+ * Check that the pack has what the API itself is made of, and make the rest.
+ * Returns 0, or -1 with *err set.
+ */
+int fhir_service_open(struct fhir_service *s, struct error *err);
+
+/* Closing one that was never opened is fine when it is zeroed. */
+void fhir_service_close(struct fhir_service *s);
+
+static inline struct str
+fhir_cursor_key(const struct fhir_service *s)
+{
+	return str_of((const char *)s->cursor_key, CURSOR_KEY);
+}
+
+#endif

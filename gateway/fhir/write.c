@@ -1,0 +1,297 @@
+#include "gateway/fhir/write.h"
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "gateway/fhir/outcome.h"
+#include "gateway/fhir/search_query.h"
+
+enum {
+	STORED_MOST = 256 << 20, /* bytes of one stored body */
+};
+
+static enum interaction_id
+interaction_of(const struct fhir_call *c)
+{
+	return c->route.interaction->id;
+}
+
+static bool
+is_delete(const struct fhir_call *c)
+{
+	return c->route.method == FHIR_DELETE;
+}
+
+/* What search decides a conditional write; empty: it is not conditional. */
+static struct str
+condition_of(const struct fhir_call *c)
+{
+	switch (interaction_of(c)) {
+	case INTERACTION_CREATE:
+		return c->conditions.if_none_exist;
+	case INTERACTION_UPDATE_CONDITIONAL:
+	case INTERACTION_DELETE_CONDITIONAL:
+		return c->route.query;
+	default:
+		return (struct str){ NULL, 0 };
+	}
+}
+
+static int
+check_body(const struct fhir_service *s, struct fhir_call *c)
+{
+	struct str want = call_type_name(s->pack, c->route.type), id;
+
+	if (!c->record)
+		return call_fail(c, 400, "required", STR(""),
+		    "a %s needs a resource as its body, and there is none",
+		    c->route.interaction->code);
+	if (record_type(c->record, s->pack, c->node) != c->route.type)
+		return call_fail(c, 400, "invalid", STR(""),
+		    "the body is a %.*s, but the path is that of %.*s",
+		    STR_ARG(record_type_name(c->record, s->pack, c->node)), STR_ARG(want));
+	if (interaction_of(c) != INTERACTION_UPDATE)
+		return 0;
+	id = record_value(c->record, s->pack, c->node, STR("id"));
+	if (!id.len)
+		return call_fail(c, 400, "required", str_printf(c->arena, "%.*s.id", STR_ARG(want)),
+		    "an update's resource must have the id that the path has");
+	if (!str_eq(id, c->route.id))
+		return call_fail(c, 400, "value", str_printf(c->arena, "%.*s.id", STR_ARG(want)),
+		    "the resource's id is not that of the path; make both the same");
+	return 0;
+}
+
+int
+write_check(const struct fhir_service *s, struct fhir_call *c)
+{
+	enum interaction_id i = interaction_of(c);
+
+	if (!is_delete(c) && check_body(s, c) != 0)
+		return -1;
+	if ((i == INTERACTION_UPDATE_CONDITIONAL || i == INTERACTION_DELETE_CONDITIONAL) &&
+	    !c->route.query.len)
+		return call_fail(c, 400, "required", STR(""),
+		    "%s of a type needs an id in the path, or a search that says which resource",
+		    c->route.interaction->code);
+	if (i == INTERACTION_CREATE && c->conditions.if_none_exist.p &&
+	    !c->conditions.if_none_exist.len)
+		return call_fail(c, 400, "required", STR(""),
+		    "If-None-Exist is empty; it holds a search, as identifier=SYSTEM|VALUE");
+	return 0;
+}
+
+/* If-Match: "*" is any version there is; what is no version of ours can be
+ * nobody's. */
+static void
+prepare_match_version(const struct fhir_call *c, struct store_op *op)
+{
+	struct str text = str_trim(c->conditions.if_match);
+
+	if (!text.len)
+		return;
+	if (str_is(text, "*"))
+		op->must_exist = true;
+	else if (!etag_parse(text, &op->if_match))
+		op->if_match = UINT64_MAX;
+}
+
+static int
+prepare_condition(const struct fhir_service *s, struct fhir_call *c, struct store_op *op)
+{
+	struct str query = condition_of(c);
+	ptrdiff_t question = str_find(query, '?');
+
+	if (!query.p)
+		return 0;
+	if (question >= 0)
+		query = str_from_index(query, (size_t)question + 1);
+	if (search_match_parse(
+		s->index, s->pack, c->route.type, query, c->arena, &op->match, &c->findings) != 0) {
+		c->status = 400;
+		return -1;
+	}
+	return 0;
+}
+
+static void
+prepare_id(const struct fhir_service *s, struct fhir_call *c, struct store_op *op)
+{
+	char uuid[37];
+
+	if (c->route.id.len) {
+		op->id = c->route.id;
+		return;
+	}
+	if (interaction_of(c) == INTERACTION_UPDATE_CONDITIONAL) {
+		op->id = record_value(c->record, s->pack, c->node, STR("id"));
+		op->id_given = op->id.len > 0;
+	}
+	if (!op->id.len) {
+		uuid_make(uuid);
+		op->id = str_dup(c->arena, str_of(uuid, 36));
+	}
+}
+
+static int
+prepare_body(const struct fhir_service *s, struct fhir_call *c, struct store_op *op,
+    reference_entry_fn *find, void *find_ctx)
+{
+	struct store_index *rows;
+	struct buf out;
+	struct error err;
+	int result;
+
+	buf_init(&out, STORED_MOST);
+	out.wipe = true;
+	result = fhir_json_write_stored(
+	    c->record, s->pack, c->node, find, find_ctx, c->arena, &out, &op->splices);
+	op->body = result == 0 ? str_dup(c->arena, buf_str(&out)) : (struct str){ NULL, 0 };
+	buf_release(&out);
+	if (!op->body.p)
+		return call_fail(c, 413, NULL, STR(""),
+		    "the resource is too large to be stored; send it in parts");
+	if (search_index_extract(s->index, c->record, c->node, find, find_ctx, c->arena, &rows,
+		&op->index_count, &err) != 0)
+		return call_fail_error(c, &err);
+	op->index = rows;
+	return 0;
+}
+
+int
+write_prepare(const struct fhir_service *s, struct fhir_call *c, struct store_op *op,
+    reference_entry_fn *find, void *find_ctx)
+{
+	*op = (struct store_op){ .type = c->route.type };
+	op->verb = is_delete(c)				     ? STORE_DELETE
+		   : interaction_of(c) == INTERACTION_CREATE ? STORE_CREATE
+							     : STORE_UPDATE;
+	prepare_match_version(c, op);
+	if (prepare_condition(s, c, op) != 0)
+		return -1;
+	if (is_delete(c)) {
+		op->id = c->route.id;
+		return 0;
+	}
+	prepare_id(s, c, op);
+	return prepare_body(s, c, op, find, find_ctx);
+}
+
+static bool
+is_in_compartment(const struct fhir_service *s, const struct store_op *op, struct str compartment)
+{
+	ptrdiff_t slash = str_find(compartment, '/');
+	struct str type = call_type_name(s->pack, op->type);
+
+	for (uint32_t i = 0; i < op->index_count; i++) {
+		const struct store_index *x = &op->index[i];
+
+		if (x->kind != STORE_COMPARTMENT)
+			continue;
+		if (x->entry == PACK_NONE && str_eq(x->value, compartment))
+			return true;
+		if (x->entry == STORE_SELF && slash > 0 &&
+		    str_eq(type, str_of(compartment.p, (size_t)slash)) &&
+		    str_eq(op->id, str_from_index(compartment, (size_t)slash + 1)))
+			return true;
+	}
+	return false;
+}
+
+int
+write_check_compartment(const struct fhir_service *s, struct fhir_call *c,
+    const struct store_op *op, struct store_reader *r)
+{
+	const struct store_visibility *v = &c->decision.visibility;
+	struct store_version before;
+	struct error err;
+	int found;
+
+	if (v->kind != SEES_COMPARTMENT)
+		return 0;
+	if (op->verb != STORE_DELETE && !is_in_compartment(s, op, v->compartment))
+		return call_fail(
+		    c, 403, NULL, STR(""), "the resource is outside of what the sender may write");
+	if (op->verb == STORE_CREATE || op->match.count)
+		return 0;
+	/* What is not visible and what is not there get the same answer. */
+	found = store_read(r, op->type, op->id, 0, v, c->arena, &before, &err);
+	if (found < 0)
+		return call_fail_error(c, &err);
+	return found && !before.deleted ? 0 : call_fail_missing(c, s->pack);
+}
+
+static void
+answer_outcome(const struct fhir_service *s, struct fhir_call *c, const char *what)
+{
+	struct buf out;
+
+	findings_add(&c->findings, SEVERITY_INFORMATION, "informational", STR(""), 0, 0,
+	    "%.*s was %s", STR_ARG(c->resource), what);
+	buf_init(&out, 1 << 16);
+	if (outcome_write(s->pack, &c->findings, 0, &out) == 0)
+		c->body = str_dup(c->arena, buf_str(&out));
+	buf_release(&out);
+}
+
+static const char *
+outcome_word(const struct store_op *op)
+{
+	switch (op->outcome) {
+	case STORE_CREATED:
+		return "created";
+	case STORE_UPDATED:
+		return "updated";
+	case STORE_DELETED:
+		return "deleted";
+	case STORE_UNCHANGED:
+		break;
+	}
+	return op->verb == STORE_CREATE ? "there already" : "not there";
+}
+
+void
+write_answer(const struct fhir_service *s, struct fhir_call *c, const struct store_op *op)
+{
+	struct str id = op->final_id.len ? op->final_id : op->id;
+
+	c->version = op->version;
+	c->updated = op->updated;
+	c->resource = call_local_url(c, s->pack, op->type, id, op->version);
+	if (op->verb == STORE_DELETE) {
+		c->status = c->prefer == RETURN_OUTCOME ? 200 : 204;
+	} else {
+		c->status = op->outcome == STORE_CREATED ? 201 : 200;
+		c->location = c->resource;
+	}
+	if (c->prefer == RETURN_OUTCOME)
+		answer_outcome(s, c, outcome_word(op));
+	else if (c->prefer != RETURN_MINIMAL && op->verb != STORE_DELETE)
+		c->body = op->final_body;
+}
+
+void
+write_answer_error(struct fhir_call *c, const struct error *err, const struct pack *p)
+{
+	bool conditional = condition_of(c).p != NULL;
+
+	switch (err->kind) {
+	case ERROR_CONFLICT:
+		call_fail(c, c->conditions.if_match.p ? 412 : 409, NULL, STR(""), "%s", err->text);
+		return;
+	case ERROR_MISSING:
+		if (c->conditions.if_match.p)
+			call_fail(c, 412, NULL, STR(""),
+			    "there is no such resource, so If-Match cannot hold; leave it out to "
+			    "create one");
+		else
+			call_fail_missing(c, p);
+		return;
+	case ERROR_INVALID:
+		call_fail(c, conditional ? 412 : 400, conditional ? "multiple-matches" : NULL,
+		    STR(""), "%s", err->text);
+		return;
+	default:
+		call_fail_error(c, err);
+	}
+}
