@@ -5,7 +5,15 @@ SCENARIO_TESTS = \
 	tests/scenario/limits.test \
 	tests/scenario/kill.test
 TESTS += $(SCENARIO_TESTS)
-EXTRA_DIST += $(SCENARIO_TESTS) $(wildcard $(srcdir)/tests/scenario/*.scenario) \
+EXTRA_DIST += $(SCENARIO_TESTS) \
+	tests/scenario/access.scenario \
+	tests/scenario/adt.scenario \
+	tests/scenario/conditional.scenario \
+	tests/scenario/http.scenario \
+	tests/scenario/plugin.scenario \
+	tests/scenario/rest.scenario \
+	tests/scenario/search.scenario \
+	tests/scenario/transaction.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py \
 	tests/scenario/run_scenarios.py tests/scenario/test_files.py \
 	tests/scenario/test_kill.py tests/scenario/test_limits.py \
