@@ -414,7 +414,7 @@ fill_in(struct config_reader *r, const struct yaml *root, struct config *c)
 
 /* The folder a file will be made in must be there. */
 static void
-check_parent(struct config_reader *r, const struct yaml *node, const char *path)
+check_parent(struct config_reader *r, const struct yaml *node, const char *what, const char *path)
 {
 	const char *slash;
 	char *folder;
@@ -427,6 +427,7 @@ check_parent(struct config_reader *r, const struct yaml *node, const char *path)
 		     : str_cstr(r->arena, STR("."));
 	if (!folder)
 		return;
+	snprintf(r->path, sizeof(r->path), "%s", what);
 	config_check_file(r, node, folder, true);
 	if ((r->flags & CONFIG_CHECK_FILES) && access(folder, F_OK) == 0 &&
 	    access(folder, W_OK | X_OK) < 0)
@@ -444,9 +445,9 @@ check_files(struct config_reader *r, const struct yaml *root, const struct confi
 	const struct yaml *folder = yaml_find(audit, STR("folder"));
 	size_t mark = strlen(r->path);
 
-	check_parent(r, path ? path : &nowhere, c->store.path);
+	check_parent(r, path ? path : &nowhere, "store.path", c->store.path);
 	if (folder)
-		check_parent(r, folder, c->audit.folder);
+		check_parent(r, folder, "audit.folder", c->audit.folder);
 	if (!yaml_find(root, STR("pack"))) {
 		snprintf(r->path, sizeof(r->path), "pack");
 		config_check_file(r, &nowhere, c->pack, false);

@@ -158,8 +158,8 @@ static void
 put_row(struct buf *b, uint64_t sequence, const json_t *entry)
 {
 	const json_t *list = json_object_get(entry, "resources"), *v;
-	struct str rule = member(entry, "rule");
-	size_t i;
+	struct str rule = member(entry, "rule"), control = member(entry, "control");
+	size_t i, start;
 
 	buf_printf(b, "%8" PRIu64 " ", sequence);
 	put_column(b, member(entry, "time"), 24);
@@ -167,6 +167,7 @@ put_row(struct buf *b, uint64_t sequence, const json_t *entry)
 	put_column(b, member(entry, "status"), 6);
 	put_column(b, member(entry, "sender"), 12);
 	put_column(b, member(entry, "interaction"), 16);
+	start = b->len;
 	json_array_foreach(list, i, v)
 	{
 		if (i == 8) {
@@ -176,8 +177,12 @@ put_row(struct buf *b, uint64_t sequence, const json_t *entry)
 		buf_puts(b, i ? " " : "");
 		put_plain(b, str_from(json_string_value(v)));
 	}
+	if (control.len) {
+		buf_puts(b, b->len > start ? " message " : "message ");
+		put_plain(b, control);
+	}
 	if (rule.len && !str_is(member(entry, "outcome"), "allowed")) {
-		buf_puts(b, i ? " (" : "(");
+		buf_puts(b, b->len > start ? " (" : "(");
 		put_plain(b, rule);
 		buf_put_byte(b, ')');
 	}

@@ -5,3 +5,5 @@ libgateway_a_SOURCES += \
 	gateway/cli/cmd_pack.c \
 	gateway/cli/cmd_serve.c
 EXTRA_DIST += gateway/cli/README.md
+dist_man_MANS += man/firedoor.1
+dist_doc_DATA += etc/firedoor.yaml

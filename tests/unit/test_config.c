@@ -1,11 +1,13 @@
 /* gateway/config.h: defaults, every kind of value, and errors by place. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/file.h"
 #include "gateway/access/scope.h"
 #include "gateway/config.h"
@@ -51,7 +53,7 @@ right(const char *text, const char *what)
 #define STORE "store: {path: s.db}\n"
 
 static void
-test_fhir_defaults(const struct config_fhir *f)
+test_fhir_defaults(const struct config_fhir *f, const char *spool)
 {
 	is_int(f->listen.count, 1, "one listener");
 	is_str(f->listen.at[0].text, STR("127.0.0.1:8080"), "on loopback");
@@ -69,7 +71,7 @@ test_fhir_defaults(const struct config_fhir *f)
 	is_int(f->page_count, 50, "fhir.pages.count");
 	is_int(f->page_most, 1000, "fhir.pages.most");
 	is_int(f->spool_over, 1 << 20, "fhir.spool.over");
-	is_str(str_from(f->spool_folder), STR("/var/spool/x"), "fhir.spool.folder");
+	is_str(str_from(f->spool_folder), str_from(spool), "fhir.spool.folder");
 }
 
 static void
@@ -87,7 +89,7 @@ test_defaults(void)
 	is_int(c->server.drain_ms, 30000, "server.drain");
 	is_int(c->server.queue, 4096, "server.queue");
 	ok(c->log.level == LOG_INFO && c->log.format == LOG_TEXT, "log");
-	test_fhir_defaults(&c->fhir);
+	test_fhir_defaults(&c->fhir, "/var/spool/x");
 	is_int(c->mllp_count, 0, "no mllp");
 	is_str(str_from(c->store.path), STR("/etc/firedoor/data/store.db"),
 	    "a relative path counts from the file's folder");
@@ -445,6 +447,62 @@ test_files(void)
 	rmdir(folder);
 }
 
+/* The example says what the defaults are, and all of it can be used. */
+static void
+test_example(void)
+{
+	const char *top = getenv("FIREDOOR_SRCDIR");
+	char path[512];
+	struct buf text, all;
+	struct str rest, line;
+	const struct config *c;
+
+	snprintf(path, sizeof(path), "%s/etc/firedoor.yaml", top ? top : ".");
+	buf_init(&text, 1 << 20);
+	buf_init(&all, 1 << 20);
+	if (file_read(path, &text, NULL) < 0) {
+		tap_skip("the example configuration", "FIREDOOR_SRCDIR is not set");
+		return;
+	}
+	buf_put_byte(&text, '\0');
+	text.len--;
+	c = parse(text.p);
+	ok(c && findings.count == 0, "the example configuration is good");
+	if (c) {
+		test_fhir_defaults(&c->fhir, "/tmp");
+		ok(c->server.drain_ms == 30000 && c->server.queue == 4096 &&
+			c->store.busy_ms == 5000 && c->audit.segment_size == 16 << 20,
+		    "it shows the defaults");
+	}
+	/* What stands behind '#' without a space, or with several, is an example. */
+	rest = buf_str(&text);
+	while (str_split(&rest, '\n', &line)) {
+		ptrdiff_t at = str_find(line, '#');
+		bool begun = str_find_str(buf_str(&all), STR("\nstore:")) >= 0;
+
+		if (begun && at >= 0 && str_trim(str_of(line.p, (size_t)at)).len == 0 &&
+		    line.len > (size_t)at + 2 && (line.p[at + 1] != ' ' || line.p[at + 2] == ' ')) {
+			buf_put(&all, line.p, (size_t)at);
+			line = str_from_index(line, (size_t)at + 1);
+		}
+		buf_put_str(&all, line);
+		buf_put_byte(&all, '\n');
+	}
+	buf_put_byte(&all, '\0');
+	c = parse(all.p);
+	for (const struct finding *f = findings.first; f; f = f->next)
+		printf("# %u:%u: %.*s\n", f->line, f->column, STR_ARG(f->text));
+	ok(c && c->mllp_count == 2 && c->sender_count == 4 && c->plugin_count == 1 &&
+		c->maps.count == 2 && c->fhir.tls.on,
+	    "and so is what it has as examples");
+	ok(c && c->mllp[0].duplicate_ms == 86400000 && c->mllp[0].frame_ms == 60000 &&
+		c->plugins[0].max_memory == 512 << 20 && c->plugins[0].queue == 256 &&
+		c->plugins[0].backoff_ms == 500 && c->plugins[0].backoff_most_ms == 60000,
+	    "which show the defaults too");
+	buf_release(&text);
+	buf_release(&all);
+}
+
 int
 main(void)
 {
@@ -458,6 +516,7 @@ main(void)
 	test_cut();
 	test_values();
 	test_files();
+	test_example();
 	arena_release(&arena);
 	return tap_done();
 }
