@@ -161,7 +161,9 @@ read_mapping(struct reader *r, struct yaml *out)
 		}
 		if (!read_key(r, out, &pair))
 			return false;
-		child = add_child(r, out, &last);
+		/* Of a key that comes twice, the first is kept. */
+		child = yaml_find(out, pair.key) ? ARENA_NEW(r->arena, struct yaml)
+						 : add_child(r, out, &last);
 		if (!child)
 			return false;
 		*child = pair;

@@ -40,7 +40,8 @@ enum {
 /*
  * Read the text. Returns the root, YAML_NOTHING for an empty file; or NULL
  * when it could not be read to its end, with findings that say why. What is
- * wrong but can be read past (a key that comes twice) is a finding only.
+ * wrong but can be read past (a key that comes twice: the first is kept) is a
+ * finding only.
  */
 const struct yaml *yaml_read(struct str text, struct arena *a, struct findings *findings);
 

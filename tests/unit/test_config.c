@@ -251,6 +251,9 @@ test_wrong_yaml(void)
 	wrong(STORE "pack: !!str x\n", 2, 7, "tags");
 	wrong(STORE "pack: |\n  a\n  b\n", 2, 7, "several lines");
 	wrong(STORE "pack: a\npack: b\n", 3, 1, "comes twice; first in line 2");
+	wrong(STORE "plugins: []\nplugins: [{name: a, types: b}, {name: b, types: b}]\n", 3, 1,
+	    "'plugins' comes twice; first in line 2");
+	wrong(STORE "mllp: [{listen: '127.0.0.1:1'}]\nmllp: []\n", 3, 1, "'mllp' comes twice");
 	wrong(STORE "---\nstore:\n", 2, 1, "more than one document");
 	wrong(STORE "? [a]\n: b\n", 2, 3, "a key must be a plain word");
 	wrong("[[[[[[[[[[[[[[[[[[a]]]]]]]]]]]]]]]]]]\n", 1, 17, "nested too deep");
