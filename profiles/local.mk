@@ -1,5 +1,10 @@
 noinst_LIBRARIES += libprofiles.a
 libprofiles_a_SOURCES = \
+	profiles/fhirpath.h profiles/fhirpath_program.h \
+	profiles/fhirpath_compile.c profiles/fhirpath_value.c \
+	profiles/fhirpath_eval.c profiles/fhirpath_eval.h \
+	profiles/fhirpath_functions.c profiles/fhirpath_operators.c \
+	profiles/fhirpath_syntax.c profiles/fhirpath_syntax.h \
 	profiles/pack.c profiles/pack.h profiles/pack_format.h \
 	profiles/pack_build.c profiles/pack_build.h \
 	profiles/pack_search.c profiles/pack_terms.c profiles/pack_types.c \

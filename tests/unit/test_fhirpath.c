@@ -1,0 +1,477 @@
+/* FHIRPath: its grammar, and expressions over records. */
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/finding.h"
+#include "mappers/fhir/fhir_json.h"
+#include "profiles/fhirpath.h"
+#include "profiles/fhirpath_syntax.h"
+#include "tests/tap.h"
+
+static const struct pack *pack;
+static struct arena memory;
+
+static const char patient_json[] =
+    "{\"resourceType\":\"Patient\",\"id\":\"p1\","
+    "\"contained\":[{\"resourceType\":\"Practitioner\",\"id\":\"dr\"}],"
+    "\"extension\":[{\"url\":\"http://x/colour\",\"valueString\":\"blue\"},"
+    "{\"url\":\"http://x/size\",\"valueDecimal\":1.50}],"
+    "\"identifier\":[{\"system\":\"urn:a\",\"value\":\"1\"},{\"system\":\"urn:b\",\"value\":\"2\"}]"
+    ","
+    "\"active\":true,"
+    "\"name\":[{\"use\":\"official\",\"family\":\"Chalmers\",\"given\":[\"Peter\",\"James\"]},"
+    "{\"use\":\"usual\",\"given\":[\"Jim\"]},"
+    "{\"use\":\"maiden\",\"family\":\"Windsor\",\"given\":[\"Peter\",\"James\"]}],"
+    "\"gender\":\"male\",\"birthDate\":\"1974-12-25\","
+    "\"_birthDate\":{\"extension\":[{\"url\":\"http://x/time\",\"valueDateTime\":"
+    "\"1974-12-25T14:35:45-05:00\"}]},"
+    "\"deceasedBoolean\":false,"
+    "\"multipleBirthInteger\":2,"
+    "\"generalPractitioner\":[{\"reference\":\"#dr\"},{\"reference\":\"Organization/7\"},"
+    "{\"type\":\"PractitionerRole\",\"identifier\":{\"value\":\"x\"}},"
+    "{\"reference\":\"http://h/fhir/Practitioner/3/_history/4\"},"
+    "{\"reference\":\"urn:uuid:00000000-0000-4000-8000-000000000000\"}]}";
+
+static const char observation_json[] =
+    "{\"resourceType\":\"Observation\",\"status\":\"final\","
+    "\"code\":{\"coding\":[{\"system\":\"http://loinc.org\",\"code\":\"29463-7\"}]},"
+    "\"subject\":{\"reference\":\"Patient/example\"},"
+    "\"effectiveDateTime\":\"2016-03\","
+    "\"valueQuantity\":{\"value\":185.0,\"unit\":\"lbs\"},"
+    "\"component\":[{\"code\":{\"text\":\"a\"},\"valueString\":\"low\"},"
+    "{\"code\":{\"text\":\"b\"},\"valueQuantity\":{\"value\":5}}]}";
+
+static const char bundle_json[] =
+    "{\"resourceType\":\"Bundle\",\"type\":\"document\",\"entry\":["
+    "{\"resource\":{\"resourceType\":\"Composition\",\"status\":\"final\",\"title\":\"T\"}},"
+    "{\"resource\":{\"resourceType\":\"Patient\",\"id\":\"a\",\"gender\":\"female\"}}]}";
+
+static const struct record *
+read_record(const char *json)
+{
+	struct fhir_json_options options = { .lenient = true, .type = PACK_NONE };
+	struct record_builder b;
+	struct findings findings;
+	const struct record *r;
+
+	findings_init(&findings, &memory, 10);
+	record_builder_init(&b, pack, &record_default_limits);
+	r = fhir_json_read(str_from(json), &options, &b, &memory, &findings);
+	record_builder_release(&b);
+	if (!r || findings.errors)
+		printf("# %s\n", findings.first ? findings.first->text.p : "no record");
+	return r;
+}
+
+/* The items' values with ", " between; "!" and the error when there is one. */
+static struct str
+answer(const struct record *r, const char *expression)
+{
+	struct fhirpath *f;
+	struct fhirpath_items items;
+	struct error err = { 0 };
+	struct buf b;
+	struct str all;
+
+	buf_init(&b, 1 << 16);
+	f = fhirpath_compile(pack, record_type(r, pack, 0), str_from(expression), &err);
+	if (!f || fhirpath_eval(f, r, 0, &memory, &items, &err)) {
+		buf_printf(&b, "!%s", err.text);
+		items.count = 0;
+	}
+	for (uint32_t i = 0; i < items.count; i++) {
+		const struct fhirpath_item *item = &items.at[i];
+
+		if (i)
+			buf_puts(&b, ", ");
+		if (item->kind == FHIRPATH_NODE)
+			buf_put_str(&b, pack_text(pack, pack_type_at(pack, item->type)->name));
+		else
+			buf_put_str(&b, item->value);
+	}
+	fhirpath_free(f);
+	all = str_dup(&memory, buf_str(&b));
+	buf_release(&b);
+	return all;
+}
+
+struct row {
+	const char *expression, *answer;
+};
+
+/* What each gives follows from the text of FHIRPath N1; sections beside. */
+static const struct row of_patient[] = {
+	/* 3.1, 3.2 paths, 9.2 FHIR's choices */
+	{ "name.given", "Peter, James, Jim, Peter, James" },
+	{ "Patient.name.given", "Peter, James, Jim, Peter, James" },
+	{ "Patient.`name`.family", "Chalmers, Windsor" },
+	{ "Observation.value", "" },
+	{ "Resource.id", "p1" },
+	{ "DomainResource.extension.url", "http://x/colour, http://x/size" },
+	{ "deceased", "false" },
+	{ "Patient.multipleBirth", "2" },
+	{ "extension.value", "blue, 1.50" },
+	{ "contained", "Practitioner" },
+	{ "contained.id", "dr" },
+	{ "$this.id", "p1" },
+	{ "%context.id | %resource.id", "p1" },
+	{ "name.nothing", "!line 1, column 6: there is no element 'nothing' in HumanName" },
+	{ "Patient.nam",
+	    "!line 1, column 9: there is no element 'nam' in Patient; did you mean 'name'?" },
+	{ "\n  Patient\n.birthdate", "!line 3, column 2: there is no element 'birthdate' in "
+				     "Patient; did you mean 'birthDate'?" },
+	{ "Patient.deceasedBoolean", "!line 1, column 9: there is no element 'deceasedBoolean' in "
+				     "Patient; did you mean 'deceased'?" },
+	/* 5.1 existence */
+	{ "name.empty()", "false" },
+	{ "photo.empty()", "true" },
+	{ "name.exists()", "true" },
+	{ "name.exists(use = 'nickname')", "false" },
+	{ "name.all(given.exists())", "true" },
+	{ "name.all(family.exists())", "false" },
+	{ "name.count()", "3" },
+	{ "name.given.distinct()", "Peter, James, Jim" },
+	{ "name.given.isDistinct()", "false" },
+	{ "(1 | 2).subsetOf(1 | 2 | 3)", "true" },
+	{ "(1 | 2).supersetOf(1 | 2 | 3)", "false" },
+	{ "(true).combine(false).allTrue()", "false" },
+	{ "(true).combine(false).anyTrue()", "true" },
+	{ "{}.allTrue()", "true" },
+	{ "{}.anyFalse()", "false" },
+	{ "active.not()", "false" },
+	{ "photo.not()", "" },
+	/* 5.2 filtering */
+	{ "name.where(use = 'usual').given", "Jim" },
+	{ "name.where(given = 'Jim').use", "usual" },
+	{ "name.where($index = 2).family", "Windsor" },
+	{ "name.select(given.first())", "Peter, Jim, Peter" },
+	{ "extension.value.ofType(decimal)", "1.50" },
+	{ "(extension.value as string)", "blue" },
+	/* 5.3 subsetting */
+	{ "name[0].given[1]", "James" },
+	{ "name[9]", "" },
+	{ "name.first().family", "Chalmers" },
+	{ "name.last().family", "Windsor" },
+	{ "name.tail().use", "usual, maiden" },
+	{ "name.skip(2).use", "maiden" },
+	{ "name.skip(-1).use", "official, usual, maiden" },
+	{ "name.take(2).use", "official, usual" },
+	{ "name.take(0)", "" },
+	{ "name.single()", "!line 1, column 6: one item was expected, and there are several" },
+	{ "gender.single()", "male" },
+	{ "name.given.intersect('Jim' | 'Bob')", "Jim" },
+	{ "name.given.exclude('Jim')", "Peter, James, Peter, James" },
+	/* 5.4 combining */
+	{ "1 | 1 | 2", "1, 2" },
+	{ "(1).combine(1)", "1, 1" },
+	{ "(1).union(1)", "1" },
+	/* 5.5.1 */
+	{ "iif(active, 'yes', 'no')", "yes" },
+	{ "iif(photo.exists(), 'yes')", "" },
+	/* 5.6 strings */
+	{ "'abc'.contains('b')", "true" },
+	{ "'abc'.startsWith('')", "true" },
+	{ "'abc'.endsWith('bc')", "true" },
+	{ "'aBc'.upper() & 'aBc'.lower()", "ABCabc" },
+	{ "'h\\u00e9'.length()", "2" },
+	{ "1.toString()", "1" },
+	{ "'it\\'s \\t ok' = 'it\\'s \t ok'", "true" },
+	/* 6.1 equality: empty where a precision is missing */
+	{ "1 = 1.0", "true" },
+	{ "0.10 = 0.1", "true" },
+	{ "100 = 1000.0", "false" },
+	{ "-0.0 = 0", "true" },
+	{ "'a' = 'A'", "false" },
+	{ "'a  b' ~ 'A b'", "true" },
+	{ "(1 | 2) = (2 | 1)", "false" },
+	{ "(1 | 2) ~ (2 | 1)", "true" },
+	{ "{} = {}", "" },
+	{ "{} ~ {}", "true" },
+	{ "1 != 2", "true" },
+	{ "@2012 = @2012-01", "" },
+	{ "@2012 = @2013-01", "false" },
+	{ "@2012-01-01T10:00Z = @2012-01-01T12:00+02:00", "true" },
+	{ "@2012-01-01T10:30:31.0 = @2012-01-01T10:30:31", "true" },
+	{ "@2012-01-01T10:00 = @2012-01-01T10:00Z", "" },
+	{ "birthDate = @1974-12-25", "true" },
+	{ "name[0] = name[0]", "true" },
+	{ "name[0].given = name[2].given", "true" },
+	{ "name[0] = name[2]", "false" },
+	/* 6.2 comparison */
+	{ "'a' < 'b'", "true" },
+	{ "9 < 10.5", "true" },
+	{ "-2 < -1.5", "true" },
+	{ "1.1e.exists()", "!" },
+	{ "birthDate < @1974-12-26", "true" },
+	{ "birthDate < @1974", "" },
+	{ "birthDate > @1973", "true" },
+	{ "@T10:00 < @T10:00:01", "" },
+	{ "@T10 < @T11", "true" },
+	{ "1 < 'a'", "!line 1, column 3: these values have no order" },
+	/* 6.3 types */
+	{ "active is boolean", "true" },
+	{ "active is Boolean", "false" },
+	{ "active.is(FHIR.boolean)", "true" },
+	{ "true is System.Boolean", "true" },
+	{ "gender is string", "true" },
+	{ "$this is DomainResource", "true" },
+	{ "name is HumanName",
+	    "!line 1, column 6: the type of one item can be asked, and there are several" },
+	{ "gender.ofType(string)", "" },
+	{ "gender.ofType(code)", "male" },
+	{ "children().first()",
+	    "!line 1, column 12: first() needs an order, and these items have none" },
+	{ "active is Nonsense", "!line 1, column 8: there is no type 'Nonsense'" },
+	/* 6.4 */
+	{ "'Jim' in name.given", "true" },
+	{ "name.given contains 'Bob'", "false" },
+	{ "{} in name", "" },
+	/* 6.5 three-valued logic */
+	{ "true and {}", "" },
+	{ "false and {}", "false" },
+	{ "{} and false", "false" },
+	{ "{} or true", "true" },
+	{ "{} or false", "" },
+	{ "true xor {}", "" },
+	{ "true xor false", "true" },
+	{ "false implies {}", "true" },
+	{ "{} implies true", "true" },
+	{ "{} implies false", "" },
+	{ "true implies false", "false" },
+	{ "name.exists() and gender", "true" },
+	/* 6.6 */
+	{ "1 + 2 * 3", "7" },
+	{ "7 div 2", "3" },
+	{ "7 mod 2", "1" },
+	{ "7 div 0", "" },
+	{ "2147483647 + 1", "" },
+	{ "'a' + 'b'", "ab" },
+	{ "'a' + {}", "" },
+	{ "'a' & {}", "a" },
+	{ "-1 + 2", "1" },
+	/* 6.8 precedence */
+	{ "1 | 2 = 2 | 1", "false" },
+	{ "true or true and false", "true" },
+	{ "1 + 1 = 2 and 3 > 2", "true" },
+	{ "1 = 1 is Boolean", "false" },
+	/* FHIR's own */
+	{ "extension('http://x/colour').value", "blue" },
+	{ "birthDate.extension('http://x/time').value", "1974-12-25T14:35:45-05:00" },
+	{ "hasExtension('http://x/size')", "true" },
+	{ "birthDate.hasValue()", "true" },
+	{ "name.hasValue()", "false" },
+	{ "generalPractitioner.where(resolve() is Practitioner).reference",
+	    "#dr, http://h/fhir/Practitioner/3/_history/4" },
+	{ "generalPractitioner.where(resolve() is Organization).reference", "Organization/7" },
+	{ "generalPractitioner.where(resolve().is(PractitionerRole)).identifier.value", "x" },
+	{ "generalPractitioner.resolve().name",
+	    "!line 1, column 31: what resolve() gives is not fetched: only its type can be asked" },
+	{ "children().count() > 10", "true" },
+	{ "descendants().where($this is HumanName).count()", "3" },
+	{ "%sct & %`ext-a`", "http://snomed.info/scthttp://hl7.org/fhir/StructureDefinition/a" },
+	/* what is not there says so */
+	{ "today()", "!line 1, column 1: the function today() is not supported" },
+	{ "name.wher(use)",
+	    "!line 1, column 6: there is no function 'wher'; did you mean 'where'?" },
+	{ "name.first(1)", "!line 1, column 6: first() takes 0 to 0 arguments, not 1" },
+	{ "4 'mg'", "!line 1, column 1: quantities with a unit are not supported" },
+	{ "1.5 + 1", "!line 1, column 5: arithmetic other than that of integers is not supported" },
+	{ "'a'.name",
+	    "!line 1, column 5: there is no element 'name' in a value of FHIRPath's own types" },
+};
+
+static const struct row of_observation[] = {
+	{ "(Observation.value as Quantity)", "Quantity" },
+	{ "value.as(Quantity).value", "185.0" },
+	{ "Observation.value.ofType(Period)", "" },
+	{ "Observation.component.value.ofType(string)", "low" },
+	{ "(Observation.component.value as Quantity).value", "5" },
+	{ "subject.where(resolve() is Patient).reference", "Patient/example" },
+	{ "code.coding.where(system = %loinc).code", "29463-7" },
+	{ "effective < @2016-04-01", "true" },
+	{ "effective = @2016-03-01", "" },
+	{ "AllergyIntolerance.code | Observation.code", "CodeableConcept" },
+};
+
+static const struct row of_bundle[] = {
+	{ "Bundle.entry[0].resource", "Composition" },
+	{ "Bundle.entry[0].resource as Composition", "Composition" },
+	{ "(Bundle.entry[0].resource as Composition).title", "T" },
+	{ "entry.resource.ofType(Patient).gender", "female" },
+	{ "entry.resource.gender", "female" },
+	{ "entry.resource.status", "final" },
+	{ "entry.resource.where($this is Patient).id", "a" },
+};
+
+static void
+test_rows(const char *json, const struct row *rows, size_t count)
+{
+	const struct record *r = read_record(json);
+
+	if (!ok(r != NULL, "a record to ask"))
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct str got = answer(r, rows[i].expression);
+
+		if (strcmp(rows[i].answer, "!") == 0)
+			ok(str_starts(got, STR("!")), "%s is refused", rows[i].expression);
+		else
+			is_str(got, str_from(rows[i].answer), "%s", rows[i].expression);
+	}
+}
+
+/* All of R4's search parameters compile for all their bases. */
+static void
+test_search_parameters(void)
+{
+	unsigned bad = 0, count = 0;
+	struct error err;
+
+	for (uint32_t i = 0; i < pack_param_count(pack); i++) {
+		const struct pack_param *p = pack_param_at(pack, i);
+		const uint32_t *bases = pack_numbers(pack, p->bases);
+
+		for (uint32_t k = 0; k < p->bases.count && p->expression.len; k++) {
+			struct fhirpath *f = fhirpath_compile(
+			    pack, bases[k], pack_text(pack, p->expression), &err);
+
+			count++;
+			if (!f) {
+				bad++;
+				printf("# %.*s: %s\n", STR_ARG(pack_text(pack, p->url)), err.text);
+			}
+			fhirpath_free(f);
+		}
+	}
+	ok(bad == 0 && count > 1400, "R4's search parameters compile, %u of %u", count - bad,
+	    count);
+}
+
+static void
+test_limits(void)
+{
+	const struct record *r = read_record(patient_json);
+	struct arena a;
+	struct buf b;
+	struct error err = { 0 };
+	struct fhirpath *f;
+	struct fhirpath_items items;
+
+	buf_init(&b, 1 << 20);
+	buf_puts(&b, "descendants()");
+	for (int i = 0; i < 12; i++)
+		buf_puts(&b, ".select(%context.descendants())");
+	buf_put_byte(&b, 0);
+	f = fhirpath_compile(pack, record_type(r, pack, 0), str_of(b.p, b.len - 1), &err);
+	arena_init(&a, 64 << 20, 0);
+	ok(f && fhirpath_eval(f, r, 0, &a, &items, &err) == -1 && err.kind == ERROR_LIMIT,
+	    "too much work is stopped: %s", err.text);
+	arena_release(&a);
+	fhirpath_free(f);
+	buf_clear(&b);
+	for (int i = 0; i < 5000; i++)
+		buf_put_byte(&b, '(');
+	ok(!fhirpath_compile(pack, 0, buf_str(&b), &err), "%.60s", err.text);
+	buf_clear(&b);
+	for (int i = 0; i < 5000; i++)
+		buf_puts(&b, "-");
+	ok(!fhirpath_compile(pack, 0, buf_str(&b), &err), "%.60s", err.text);
+	buf_clear(&b);
+	for (int i = 0; i < 5000; i++)
+		buf_puts(&b, "a.");
+	ok(!fhirpath_compile(pack, 0, buf_str(&b), &err), "%.60s", err.text);
+	buf_clear(&b);
+	for (int i = 0; i < 70000; i++)
+		buf_puts(&b, " ");
+	ok(!fhirpath_compile(pack, 0, buf_str(&b), &err), "%.60s", err.text);
+	buf_release(&b);
+}
+
+static void
+test_truth(void)
+{
+	static const struct {
+		const char *expression;
+		int holds; /* -1: an error */
+	} rows[] = { { "{}", 0 }, { "active", 1 }, { "deceased", 0 }, { "gender", 1 },
+		{ "name", -1 } };
+	const struct record *r = read_record(patient_json);
+	struct error err;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fhirpath *f = fhirpath_compile(
+		    pack, record_type(r, pack, 0), str_from(rows[i].expression), &err);
+		bool holds = false;
+		int rc = fhirpath_test(f, r, 0, &memory, &holds, &err);
+
+		is_int(rc ? -1 : holds, rows[i].holds, "the truth of %s", rows[i].expression);
+		fhirpath_free(f);
+	}
+}
+
+/* Without definitions: what the grammar (N1, 12) takes and what it does not. */
+static void
+test_grammar(void)
+{
+	static const char *const good[] = { "a.b.c()", "a[0].b", "a.as(b.c)", "a is b.c",
+		"a as `b`.`c`", "contains.contains(contains)", "as.is is as", "in in in",
+		"-a.b + -1", "{}", "@2015", "@2015-02T", "@2015-02-04T14:34:28.123+10:00",
+		"@T14:34", "4 days", "4 'mg'", "%a | %`b c` | %'d'", "$this.a", "/* x */ a // y",
+		"a.where($index > 1)", "'\\u0041\\\\\\/'", "a.`b`", "(((a)))", "1.a" };
+	static const struct row bad[] = {
+		{ "", "line 1, column 1: expected a value or a name before the end" },
+		{ "a b", "line 1, column 3: expected an operator or the end, not 'b'" },
+		{ "a.", "line 1, column 3: expected a name behind the point before the end" },
+		{ "a.1", "line 1, column 3: expected a name behind the point, not '1'" },
+		{ "(a", "line 1, column 3: expected ) before the end" },
+		{ "a[0", "line 1, column 4: expected ] before the end" },
+		{ "f(a,)", "line 1, column 5: expected a value, a name or (, not ')'" },
+		{ "a +", "line 1, column 4: expected a value or a name before the end" },
+		{ "'abc", "line 1, column 1: this text has no closing quote" },
+		{ "'\\q'", "line 1, column 2: there is no such escape" },
+		{ "/* a", "line 1, column 1: this comment has no end" },
+		{ "a # b", "line 1, column 3: this character has no meaning here" },
+		{ "@20", "line 1, column 1: expected a date as @2015-02-04" },
+		{ "@T14:34Z", "line 1, column 1: a time has no time zone" },
+		{ "a is 1", "line 1, column 6: expected the name of a type, not '1'" },
+		{ "$that", "line 1, column 1: expected $this, $index or $total, not '$that'" },
+		{ "a\nand", "line 2, column 4: expected a value or a name before the end" },
+		{ "\xff", "line 1, column 1: this is not UTF-8" },
+	};
+	struct error err;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		ok(syntax_parse(str_from(good[i]), &memory, &err) != NULL, "%s", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		err.text[0] = 0;
+		ok(!syntax_parse(str_from(bad[i].expression), &memory, &err), "refused");
+		is_str(str_from(err.text), str_from(bad[i].answer), "its error");
+	}
+}
+
+#define ROWS(a) a, sizeof(a) / sizeof(a[0])
+
+int
+main(void)
+{
+	const char *path = getenv("FIREDOOR_PACK");
+	struct error err;
+
+	arena_init(&memory, 256 << 20, 0);
+	test_grammar();
+	if (!path || !*path) {
+		tap_skip("expressions over records", "FIREDOOR_PACK is not set");
+	} else if (ok((pack = pack_open(path, &err)) != NULL, "%s opens", path)) {
+		test_rows(patient_json, ROWS(of_patient));
+		test_rows(observation_json, ROWS(of_observation));
+		test_rows(bundle_json, ROWS(of_bundle));
+		test_truth();
+		test_search_parameters();
+		test_limits();
+	}
+	pack_free(pack);
+	arena_release(&memory);
+	return tap_done();
+}
