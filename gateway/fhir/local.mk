@@ -14,5 +14,5 @@ libgateway_a_SOURCES += \
 	gateway/fhir/write.c gateway/fhir/write.h
 EXTRA_DIST += gateway/fhir/README.md
 libgateway_a_SOURCES += \
-	gateway/fhir/search_index.h \
-	gateway/fhir/search_query.h
+	gateway/fhir/search_index.c gateway/fhir/search_index.h \
+	gateway/fhir/search_query.c gateway/fhir/search_query.h

@@ -335,7 +335,8 @@ set_pragmas(struct store *s, uint64_t max_bytes, struct error *err)
 		"PRAGMA synchronous=FULL",
 		"PRAGMA cache_size=-65536",
 		"PRAGMA temp_store=MEMORY",
-		"PRAGMA journal_size_limit=67108864",
+		"PRAGMA wal_autocheckpoint=16384",
+		"PRAGMA journal_size_limit=134217728",
 	};
 	char text[64];
 

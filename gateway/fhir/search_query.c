@@ -1,0 +1,995 @@
+#include "gateway/fhir/search_query.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/utf8.h"
+
+enum {
+	PAIRS_MOST = 500,
+	TESTS_MOST = 400, /* as many as the store takes */
+	NAME_SHOWN = 64,  /* bytes of a parameter's name in a finding */
+	MAC_BYTES = 16,
+};
+
+/* Decoding. */
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+url_decode(struct str in, struct arena *a, struct str *out, struct error *err)
+{
+	char *p = arena_alloc_bytes(a, in.len + 1);
+	size_t len = 0;
+
+	if (!p)
+		return error_set(err, ERROR_LIMIT, "the query is too long");
+	for (size_t i = 0; i < in.len; i++) {
+		int high, low;
+
+		if (in.p[i] != '%') {
+			p[len++] = in.p[i] == '+' ? ' ' : in.p[i];
+			continue;
+		}
+		if (in.len - i < 3 || (high = hex_digit(in.p[i + 1])) < 0 ||
+		    (low = hex_digit(in.p[i + 2])) < 0)
+			return error_set(err, ERROR_INVALID,
+			    "the query has a %% that two hex digits do not follow: write %%25 for "
+			    "the character itself");
+		if (high == 0 && low == 0)
+			return error_set(
+			    err, ERROR_INVALID, "the query has a NUL character (%%00)");
+		p[len++] = (char)(high << 4 | low);
+		i += 2;
+	}
+	p[len] = '\0';
+	*out = str_of(p, len);
+	if (memchr(p, '\0', len) || !utf8_is_valid(*out))
+		return error_set(err, ERROR_INVALID, "the query is not UTF-8 once decoded");
+	return 0;
+}
+
+void
+url_encode(struct str s, struct buf *out)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+		    c == '-' || c == '.' || c == '_' || c == '~') {
+			buf_put_byte(out, (char)c);
+		} else {
+			buf_put_byte(out, '%');
+			buf_put_byte(out, digits[c >> 4]);
+			buf_put_byte(out, digits[c & 15]);
+		}
+	}
+}
+
+int
+query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32_t *count,
+    struct error *err)
+{
+	struct query_pair *at = arena_calloc(a, PAIRS_MOST, sizeof(*at));
+	struct str part;
+
+	*count = 0;
+	*pairs = at;
+	if (!at)
+		return error_set(err, ERROR_LIMIT, "the query is too long");
+	while (query.len && str_split(&query, '&', &part)) {
+		struct str name;
+
+		if (!part.len)
+			continue;
+		if (*count == PAIRS_MOST)
+			return error_set(
+			    err, ERROR_LIMIT, "the query has more than %d parameters", PAIRS_MOST);
+		str_split(&part, '=', &name);
+		if (!part.p)
+			part = STR("");
+		if (url_decode(name, a, &at[*count].name, err) < 0 ||
+		    url_decode(part, a, &at[*count].value, err) < 0)
+			return -1;
+		(*count)++;
+	}
+	return 0;
+}
+
+/* Parsing. */
+
+struct parse {
+	struct search_index *si;
+	const struct pack *p;
+	uint32_t type;
+	const struct search_options *o;
+	struct arena *a;
+	struct search_query *out;
+	struct findings *findings;
+	struct store_clause *clauses;
+	uint32_t clause_count, tests;
+	unsigned errors; /* of this parse */
+	bool full;	 /* the arena is */
+	bool conditions; /* of a conditional write: no result parameters */
+};
+
+/* A parameter: name, and what stands behind the colon. */
+struct criterion {
+	struct str name, modifier;
+	struct str value;
+	const struct pack_param *param;
+	uint32_t number; /* of the parameter in the pack */
+};
+
+/* What a pair was. */
+enum taken {
+	TAKEN,	 /* obeyed */
+	SKIPPED, /* not obeyed: left out of the self link */
+};
+
+static struct str
+shown(struct str name)
+{
+	return str_of(name.p, name.len < NAME_SHOWN ? name.len : NAME_SHOWN);
+}
+
+__attribute__((format(printf, 3, 4))) static enum taken
+complain(struct parse *ps, const char *code, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	findings_add(ps->findings, SEVERITY_ERROR, code, (struct str){ NULL, 0 }, 0, 0, "%s", text);
+	ps->errors++;
+	return SKIPPED;
+}
+
+/* Unknown or not supported: an error, or, with lenient handling, a warning. */
+__attribute__((format(printf, 3, 4))) static enum taken
+refuse(struct parse *ps, const char *code, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!ps->o->lenient || ps->conditions)
+		return complain(ps, code, "%s", text);
+	findings_add(ps->findings, SEVERITY_WARNING, code, (struct str){ NULL, 0 }, 0, 0,
+	    "%s; it was left out", text);
+	return SKIPPED;
+}
+
+static const char *const result_parameters[] = {
+	"_count",
+	"_sort",
+	"_total",
+	"_summary",
+	"_format",
+	"_pretty",
+};
+
+/* Parts of the standard that are known by name and not served. */
+static const char *const unsupported[] = { "_include", "_revinclude", "_has", "_elements",
+	"_contained", "_containedType", "_list", "_filter", "_text", "_content", "_query", "_type",
+	"_score" };
+
+static bool
+is_among(struct str name, const char *const *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (str_is(name, list[i]))
+			return true;
+	return false;
+}
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static void
+consider(struct str name, struct str candidate, unsigned *best, struct str *nearest)
+{
+	unsigned d = str_distance(name, candidate, *best);
+
+	if (d < *best) {
+		*best = d;
+		*nearest = candidate;
+	}
+}
+
+/* The parameter of the type that is spelt most like it; may be empty. */
+static struct str
+nearest_parameter(struct parse *ps, struct str name)
+{
+	struct str nearest = STR("");
+	unsigned best = name.len < 6 ? 3 : 4;
+	uint32_t count;
+	const uint32_t *params = pack_type_params(ps->p, ps->type, &count);
+
+	for (uint32_t i = 0; i < count; i++)
+		consider(
+		    name, pack_text(ps->p, pack_param_at(ps->p, params[i])->code), &best, &nearest);
+	for (size_t i = 0; i < COUNT_OF(result_parameters); i++)
+		consider(name, str_from(result_parameters[i]), &best, &nearest);
+	return nearest;
+}
+
+static enum taken
+unknown_parameter(struct parse *ps, struct str name)
+{
+	struct str type = pack_text(ps->p, pack_type_at(ps->p, ps->type)->name);
+	struct str nearest = nearest_parameter(ps, name);
+
+	if (nearest.len)
+		return refuse(ps, "not-found",
+		    "%.*s has no search parameter '%.*s': did you mean '%.*s'?", STR_ARG(type),
+		    STR_ARG(shown(name)), STR_ARG(nearest));
+	return refuse(ps, "not-found",
+	    "%.*s has no search parameter '%.*s': the CapabilityStatement lists those it has",
+	    STR_ARG(type), STR_ARG(shown(name)));
+}
+
+static enum taken
+not_supported(struct parse *ps, struct str what, const char *why)
+{
+	return refuse(
+	    ps, "not-supported", "'%.*s' is not supported: %s", STR_ARG(shown(what)), why);
+}
+
+static enum taken
+unknown_modifier(struct parse *ps, const struct criterion *c)
+{
+	static const char *const known[] = { "missing", "exact", "contains", "not", "text", "in",
+		"below", "above", "not-in", "of-type", "identifier" };
+	struct str nearest = STR("");
+	unsigned best = 4;
+
+	if (is_among(c->modifier, known, COUNT_OF(known)))
+		return refuse(ps, "not-supported",
+		    "the modifier ':%.*s' is not supported for the search parameter '%.*s'",
+		    STR_ARG(shown(c->modifier)), STR_ARG(shown(c->name)));
+	for (size_t i = 0; i < COUNT_OF(known); i++)
+		consider(c->modifier, str_from(known[i]), &best, &nearest);
+	if (nearest.len)
+		return refuse(ps, "not-found",
+		    "the search parameter '%.*s' has no modifier ':%.*s': did you mean ':%.*s'?",
+		    STR_ARG(shown(c->name)), STR_ARG(shown(c->modifier)), STR_ARG(nearest));
+	return refuse(ps, "not-found", "the search parameter '%.*s' has no modifier ':%.*s'",
+	    STR_ARG(shown(c->name)), STR_ARG(shown(c->modifier)));
+}
+
+static enum taken
+bad_value(struct parse *ps, const struct criterion *c, const char *wanted)
+{
+	return complain(ps, "value", "the value of the search parameter '%.*s' is not %s",
+	    STR_ARG(shown(c->name)), wanted);
+}
+
+/* Cut *rest at the next sep that no backslash precedes. The part is still
+ * escaped. */
+static bool
+split_escaped(struct str *rest, char sep, struct str *part)
+{
+	if (!rest->p)
+		return false;
+	for (size_t i = 0; i < rest->len; i++) {
+		if (rest->p[i] == '\\') {
+			i++;
+		} else if (rest->p[i] == sep) {
+			*part = str_of(rest->p, i);
+			*rest = str_of(rest->p + i + 1, rest->len - i - 1);
+			return true;
+		}
+	}
+	*part = *rest;
+	rest->p = NULL;
+	return true;
+}
+
+/* Take the backslashes away (R4, 3.1.1.3.1). false: one stands before what
+ * needs none. */
+static bool
+unescape(struct parse *ps, struct str in, struct str *out)
+{
+	char *p;
+	size_t len = 0;
+
+	*out = in;
+	if (str_find(in, '\\') < 0)
+		return true;
+	p = arena_alloc_bytes(ps->a, in.len + 1);
+	if (!p) {
+		ps->full = true;
+		return true;
+	}
+	for (size_t i = 0; i < in.len; i++) {
+		if (in.p[i] == '\\') {
+			i++;
+			if (i == in.len || !memchr(",|$\\", in.p[i], 4))
+				return false;
+		}
+		p[len++] = in.p[i];
+	}
+	*out = str_of(p, len);
+	return true;
+}
+
+/* A clause with room for so many tests; NULL when there are too many. */
+static struct store_clause *
+add_clause(struct parse *ps, uint32_t tests)
+{
+	struct store_clause *c = &ps->clauses[ps->clause_count];
+
+	if (tests > TESTS_MOST - ps->tests) {
+		complain(ps, "too-costly", "the search has more than %d values", TESTS_MOST);
+		return NULL;
+	}
+	c->tests = arena_calloc(ps->a, tests ? tests : 1, sizeof(struct store_test));
+	if (!c->tests) {
+		ps->full = true;
+		return NULL;
+	}
+	c->count = 0;
+	ps->tests += tests;
+	ps->clause_count++;
+	return c;
+}
+
+static struct store_test *
+add_test(struct store_clause *clause, const struct criterion *c, enum store_test_kind kind)
+{
+	struct store_test *t = &clause->tests[clause->count++];
+
+	t->kind = kind;
+	t->param = c->number;
+	return t;
+}
+
+/* How many values a comma separates. */
+static uint32_t
+count_values(struct str value)
+{
+	struct str part;
+	uint32_t n = 0;
+
+	while (split_escaped(&value, ',', &part))
+		n++;
+	return n;
+}
+
+/*
+ * Call one for each value: it adds tests to the clause and returns false when
+ * the value is bad (told by then). per: tests that a value may become.
+ */
+typedef bool value_fn(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause);
+
+static enum taken
+each_value(struct parse *ps, const struct criterion *c, uint64_t per, value_fn *one)
+{
+	struct str part, rest = c->value;
+	uint64_t most = count_values(c->value) * per;
+	struct store_clause *clause = add_clause(
+	    ps, most > TESTS_MOST ? TESTS_MOST + 1 : (uint32_t)most);
+
+	if (!clause)
+		return SKIPPED;
+	while (split_escaped(&rest, ',', &part))
+		if (!one(ps, c, part, clause))
+			return SKIPPED;
+	return TAKEN;
+}
+
+/* :not with several values: none of them (a clause each, and all hold). */
+static enum taken
+each_value_not(struct parse *ps, const struct criterion *c, value_fn *one)
+{
+	struct str part, rest = c->value;
+
+	while (split_escaped(&rest, ',', &part)) {
+		struct store_clause *clause = add_clause(ps, 1);
+
+		if (!clause || !one(ps, c, part, clause))
+			return SKIPPED;
+		clause->tests[0].negate = true;
+	}
+	return TAKEN;
+}
+
+static enum taken
+take_missing(struct parse *ps, const struct criterion *c)
+{
+	struct store_clause *clause;
+
+	if (!str_is(c->value, "true") && !str_is(c->value, "false"))
+		return bad_value(ps, c, "'true' or 'false'");
+	clause = add_clause(ps, 1);
+	if (!clause)
+		return SKIPPED;
+	add_test(clause, c, TEST_MISSING)->value = c->value;
+	return TAKEN;
+}
+
+/* [code], [system]|[code], |[code], [system]| (R4, 3.1.1.4.10). */
+static bool
+token_value(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
+{
+	struct store_test *t = add_test(clause, c, TEST_TOKEN);
+	struct str first, second = value;
+	bool good;
+
+	split_escaped(&second, '|', &first);
+	if (!second.p) {
+		t->any_system = true;
+		good = unescape(ps, first, &t->value) && t->value.len;
+	} else {
+		good = unescape(ps, first, &t->system) && unescape(ps, second, &t->value) &&
+		       (t->system.len || t->value.len);
+		t->no_system = !t->system.len;
+		t->any_value = !t->value.len;
+	}
+	if (!good)
+		bad_value(ps, c, "a token: write code, system|code, |code or system|");
+	return good;
+}
+
+static enum taken
+take_token(struct parse *ps, const struct criterion *c)
+{
+	if (str_is(c->modifier, "not"))
+		return each_value_not(ps, c, token_value);
+	if (c->modifier.len)
+		return unknown_modifier(ps, c);
+	return each_value(ps, c, 1, token_value);
+}
+
+static bool
+string_value(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
+{
+	struct store_test *t = add_test(clause, c,
+	    str_is(c->modifier, "exact")      ? TEST_STRING_EXACT
+	    : str_is(c->modifier, "contains") ? TEST_STRING_CONTAINS
+					      : TEST_STRING);
+
+	if (unescape(ps, value, &t->value) && t->value.len)
+		return true;
+	bad_value(ps, c, "a text: give at least a character, and \\ only before , | $ or \\");
+	return false;
+}
+
+static enum taken
+take_string(struct parse *ps, const struct criterion *c)
+{
+	if (c->modifier.len && !str_is(c->modifier, "exact") && !str_is(c->modifier, "contains"))
+		return unknown_modifier(ps, c);
+	return each_value(ps, c, 1, string_value);
+}
+
+static bool
+uri_value(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
+{
+	struct store_test *t = add_test(clause, c, TEST_URI);
+
+	if (unescape(ps, value, &t->value) && t->value.len)
+		return true;
+	bad_value(ps, c, "a URI");
+	return false;
+}
+
+static enum taken
+take_uri(struct parse *ps, const struct criterion *c)
+{
+	if (c->modifier.len)
+		return unknown_modifier(ps, c);
+	return each_value(ps, c, 1, uri_value);
+}
+
+static bool
+read_prefix(struct str *value, enum store_compare *out)
+{
+	static const struct {
+		const char *name;
+		enum store_compare compare;
+	} prefixes[] = {
+		{ "eq", COMPARE_EQ },
+		{ "ne", COMPARE_NE },
+		{ "gt", COMPARE_GT },
+		{ "lt", COMPARE_LT },
+		{ "ge", COMPARE_GE },
+		{ "le", COMPARE_LE },
+		{ "sa", COMPARE_SA },
+		{ "eb", COMPARE_EB },
+	};
+
+	*out = COMPARE_EQ;
+	if (!value->len || (value->p[0] >= '0' && value->p[0] <= '9'))
+		return true;
+	for (size_t i = 0; i < COUNT_OF(prefixes); i++)
+		if (str_starts(*value, str_from(prefixes[i].name))) {
+			*value = str_from_index(*value, 2);
+			*out = prefixes[i].compare;
+			return true;
+		}
+	return false;
+}
+
+static bool
+date_value(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
+{
+	struct store_test *t = add_test(
+	    clause, c, str_is(c->name, "_lastUpdated") ? TEST_UPDATED : TEST_DATE);
+
+	if (!read_prefix(&value, &t->compare)) {
+		if (str_starts(value, STR("ap")))
+			not_supported(
+			    ps, c->name, "the prefix 'ap'; give a range by 'ge' and 'le'");
+		else
+			refuse(ps, "not-found",
+			    "the search parameter '%.*s' has a value that is no date and begins "
+			    "with "
+			    "none of the prefixes eq, ne, gt, lt, ge, le, sa, eb",
+			    STR_ARG(shown(c->name)));
+		return false;
+	}
+	if (instant_parse(value, &t->low, &t->high))
+		return true;
+	bad_value(ps, c,
+	    "a date: write YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss[.sss]] with Z or an "
+	    "offset, whose + is %2B in a URL");
+	return false;
+}
+
+static enum taken
+take_date(struct parse *ps, const struct criterion *c)
+{
+	if (c->modifier.len)
+		return unknown_modifier(ps, c);
+	return each_value(ps, c, 1, date_value);
+}
+
+static void
+add_reference(struct parse *ps, const struct criterion *c, struct store_clause *clause,
+    uint32_t target, struct str id)
+{
+	struct store_test *t = add_test(clause, c, TEST_REFERENCE);
+
+	t->value = str_printf(ps->a, "%.*s/%.*s",
+	    STR_ARG(pack_text(ps->p, pack_type_at(ps->p, target)->name)), STR_ARG(id));
+	if (!t->value.p)
+		ps->full = true;
+}
+
+/* The type in "Type/id"; PACK_NONE when it is not written so. */
+static uint32_t
+type_in(struct parse *ps, struct str reference)
+{
+	ptrdiff_t slash = str_find(reference, '/');
+
+	if (slash <= 0 || str_find(str_from_index(reference, (size_t)slash + 1), '/') >= 0)
+		return PACK_NONE;
+	return pack_find_resource(ps->p, str_of(reference.p, (size_t)slash));
+}
+
+/* [id], [type]/[id] or [url] (R4, 3.1.1.4.12); of a canonical, its URL. */
+static bool
+reference_value(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
+{
+	const uint32_t *targets = pack_numbers(ps->p, c->param->targets);
+	uint32_t wanted = c->modifier.len ? pack_find_resource(ps->p, c->modifier) : PACK_NONE;
+	uint32_t given;
+	bool versioned;
+
+	if (!unescape(ps, value, &value) || !value.len) {
+		bad_value(ps, c, "a reference: write Type/id, an id or a URL");
+		return false;
+	}
+	value = search_reference(ps->si, value, &versioned);
+	if (versioned) {
+		not_supported(ps, c->name, "a reference to a version; leave '/_history/…' out");
+		return false;
+	}
+	given = type_in(ps, value);
+	if (wanted != PACK_NONE && given != PACK_NONE && given != wanted) {
+		bad_value(ps, c, "a reference to the type that the modifier names");
+		return false;
+	}
+	if (str_find(value, '/') >= 0 || str_find(value, ':') >= 0) {
+		add_test(clause, c, TEST_REFERENCE)->value = value;
+		return true;
+	}
+	if (wanted != PACK_NONE) {
+		add_reference(ps, c, clause, wanted, value);
+		return true;
+	}
+	for (uint32_t i = 0; i < c->param->targets.count; i++)
+		if (!pack_type_at(ps->p, targets[i])->abstract)
+			add_reference(ps, c, clause, targets[i], value);
+	return true;
+}
+
+static enum taken
+take_reference(struct parse *ps, const struct criterion *c)
+{
+	uint32_t targets = c->param->targets.count;
+
+	if (str_is(c->modifier, "identifier"))
+		return each_value(ps, c, 1, token_value);
+	if (c->modifier.len && pack_find_resource(ps->p, c->modifier) == PACK_NONE)
+		return unknown_modifier(ps, c);
+	return each_value(ps, c, c->modifier.len || !targets ? 1 : targets, reference_value);
+}
+
+static bool
+id_value(struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
+{
+	struct store_test *t = add_test(clause, c, TEST_ID);
+
+	if (unescape(ps, value, &t->value) && t->value.len)
+		return true;
+	bad_value(ps, c, "an id");
+	return false;
+}
+
+static enum taken
+take_id(struct parse *ps, const struct criterion *c)
+{
+	if (str_is(c->modifier, "not"))
+		return each_value_not(ps, c, id_value);
+	if (c->modifier.len)
+		return unknown_modifier(ps, c);
+	return each_value(ps, c, 1, id_value);
+}
+
+static enum taken
+take_criterion(struct parse *ps, const struct criterion *c)
+{
+	if (str_is(c->name, "_id"))
+		return take_id(ps, c);
+	if (str_is(c->name, "_lastUpdated"))
+		return take_date(ps, c);
+	if (!search_index_has(ps->si, ps->type, c->number))
+		return not_supported(ps, c->name,
+		    "parameters of type number, quantity, composite and special, and those whose "
+		    "expression cannot be evaluated, are not served");
+	if (str_is(c->modifier, "missing"))
+		return take_missing(ps, c);
+	switch (c->param->type) {
+	case PARAM_TOKEN:
+		return take_token(ps, c);
+	case PARAM_STRING:
+		return take_string(ps, c);
+	case PARAM_DATE:
+		return take_date(ps, c);
+	case PARAM_REFERENCE:
+		return take_reference(ps, c);
+	default:
+		return take_uri(ps, c);
+	}
+}
+
+/* Result parameters. */
+
+static enum taken
+take_count(struct parse *ps, const struct criterion *c)
+{
+	int64_t n;
+
+	if (!str_to_int(c->value, &n) || n < 0)
+		return bad_value(ps, c, "a number of resources");
+	ps->out->store.count = n > ps->o->most ? ps->o->most : (uint32_t)n;
+	if (n == 0)
+		ps->out->count_only = ps->out->store.want_total = true;
+	return TAKEN;
+}
+
+static enum taken
+take_sort(struct parse *ps, const struct criterion *c)
+{
+	if (str_is(c->value, "-_lastUpdated")) {
+		ps->out->store.ascending = false;
+		return TAKEN;
+	}
+	if (str_is(c->value, "_lastUpdated")) {
+		ps->out->store.ascending = true;
+		return TAKEN;
+	}
+	return not_supported(
+	    ps, c->name, "sorting by anything but '_lastUpdated' and '-_lastUpdated'");
+}
+
+static enum taken
+take_total(struct parse *ps, const struct criterion *c)
+{
+	if (!str_is(c->value, "none") && !str_is(c->value, "estimate") &&
+	    !str_is(c->value, "accurate"))
+		return bad_value(ps, c, "'none', 'estimate' or 'accurate'");
+	ps->out->store.want_total = !str_is(c->value, "none");
+	return TAKEN;
+}
+
+static enum taken
+take_summary(struct parse *ps, const struct criterion *c)
+{
+	if (str_is(c->value, "count")) {
+		ps->out->count_only = ps->out->store.want_total = true;
+		return TAKEN;
+	}
+	if (str_is(c->value, "false"))
+		return TAKEN;
+	if (str_is(c->value, "true") || str_is(c->value, "text") || str_is(c->value, "data"))
+		return not_supported(ps, c->name, "any value but 'count' and 'false'");
+	return bad_value(ps, c, "'true', 'text', 'data', 'count' or 'false'");
+}
+
+static enum taken
+take_result(struct parse *ps, const struct criterion *c)
+{
+	if (ps->conditions)
+		return complain(ps, "invalid", "'%.*s' is no condition", STR_ARG(shown(c->name)));
+	if (c->modifier.len)
+		return unknown_modifier(ps, c);
+	if (str_is(c->name, "_count"))
+		return take_count(ps, c);
+	if (str_is(c->name, "_sort"))
+		return take_sort(ps, c);
+	if (str_is(c->name, "_total"))
+		return take_total(ps, c);
+	if (str_is(c->name, "_summary"))
+		return take_summary(ps, c);
+	return TAKEN; /* _format, _pretty: the answer's affair */
+}
+
+static uint32_t
+param_number(struct parse *ps, const struct pack_param *param)
+{
+	return (uint32_t)(param - pack_param_at(ps->p, 0));
+}
+
+static enum taken
+take_pair(struct parse *ps, const struct query_pair *pair)
+{
+	struct criterion c = { .value = pair->value, .name = pair->name };
+	ptrdiff_t dot = str_find(pair->name, '.'), colon = str_find(pair->name, ':');
+
+	if (colon >= 0) {
+		c.name = str_of(pair->name.p, (size_t)colon);
+		c.modifier = str_from_index(pair->name, (size_t)colon + 1);
+	}
+	if (is_among(c.name, result_parameters, COUNT_OF(result_parameters)))
+		return take_result(ps, &c);
+	if (is_among(c.name, unsupported, COUNT_OF(unsupported)))
+		return not_supported(ps, c.name, "this server does not have it");
+	if (dot >= 0)
+		return not_supported(ps, pair->name, "chained parameters; search in two steps");
+	c.param = pack_find_param(ps->p, ps->type, c.name);
+	if (!c.param)
+		return unknown_parameter(ps, c.name);
+	if (colon >= 0 && !c.modifier.len)
+		return complain(ps, "value", "the search parameter '%.*s' has an empty modifier",
+		    STR_ARG(shown(c.name)));
+	if (!c.value.len)
+		return complain(ps, "value", "the search parameter '%.*s' has no value",
+		    STR_ARG(shown(c.name)));
+	c.number = param_number(ps, c.param);
+	return take_criterion(ps, &c);
+}
+
+/* What was not obeyed leaves no clause behind. */
+static void
+take_all(struct parse *ps, const struct query_pair *pairs, uint32_t count)
+{
+	for (uint32_t i = 0; i < count && !ps->full; i++) {
+		uint32_t clauses = ps->clause_count;
+
+		if (str_is(pairs[i].name, SEARCH_CURSOR) && !ps->conditions)
+			continue;
+		if (take_pair(ps, &pairs[i]) == TAKEN)
+			ps->out->used[ps->out->used_count++] = pairs[i];
+		else
+			ps->clause_count = clauses;
+	}
+}
+
+static int
+parse_pairs(struct parse *ps, const struct query_pair *pairs, uint32_t count)
+{
+	uint64_t room = (uint64_t)(count < PAIRS_MOST ? count : PAIRS_MOST) + TESTS_MOST + 1;
+
+	if (count > PAIRS_MOST) {
+		complain(ps, "too-costly", "the search has more than %d parameters", PAIRS_MOST);
+		return -1;
+	}
+	ps->clauses = arena_calloc(ps->a, room, sizeof(struct store_clause));
+	ps->out->used = arena_calloc(ps->a, (size_t)count + 1, sizeof(struct query_pair));
+	if (ps->clauses && ps->out->used)
+		take_all(ps, pairs, count);
+	else
+		ps->full = true;
+	if (ps->full)
+		complain(ps, "too-costly", "the search is larger than the memory allowed for it");
+	ps->out->store.clauses = ps->clauses;
+	ps->out->store.clause_count = ps->clause_count;
+	return ps->errors ? -1 : 0;
+}
+
+static int
+take_cursor(struct parse *ps, const struct query_pair *pairs, uint32_t count)
+{
+	struct store_query *q = &ps->out->store;
+	struct str context = search_cursor_context(ps->p, ps->out, ps->a);
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (!str_is(pairs[i].name, SEARCH_CURSOR))
+			continue;
+		if (!context.p || !ps->o->cursor_key.len ||
+		    !search_cursor_parse(
+			ps->o->cursor_key, context, pairs[i].value, &q->moment, &q->from_row)) {
+			complain(ps, "value",
+			    "'" SEARCH_CURSOR "' is no cursor of this search: follow the links as "
+			    "they were given");
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int
+search_query_parse(struct search_index *si, const struct pack *p, uint32_t type,
+    const struct query_pair *pairs, uint32_t count, const struct search_options *o, struct arena *a,
+    struct search_query *out, struct findings *findings)
+{
+	struct parse ps = {
+		.si = si, .p = p, .type = type, .o = o, .a = a, .out = out, .findings = findings
+	};
+
+	*out = (struct search_query){ .store = { .type = type,
+					  .visibility = o->visibility,
+					  .want_total = o->want_total,
+					  .count = o->count } };
+	if (parse_pairs(&ps, pairs, count) < 0 || take_cursor(&ps, pairs, count) < 0)
+		return -1;
+	if (out->count_only)
+		out->store.count = 0;
+	return 0;
+}
+
+int
+search_match_parse(struct search_index *si, const struct pack *p, uint32_t type, struct str query,
+    struct arena *a, struct store_match *out, struct findings *findings)
+{
+	static const struct search_options options = { .most = 1 };
+	struct search_query parsed = { 0 };
+	struct parse ps = { .si = si,
+		.p = p,
+		.type = type,
+		.o = &options,
+		.a = a,
+		.out = &parsed,
+		.findings = findings,
+		.conditions = true };
+	struct query_pair *pairs;
+	struct error err;
+	uint32_t count;
+
+	if (query_pairs(query, a, &pairs, &count, &err) < 0) {
+		complain(&ps, "value", "%s", err.text);
+		return -1;
+	}
+	if (parse_pairs(&ps, pairs, count) < 0)
+		return -1;
+	if (!ps.clause_count) {
+		complain(
+		    &ps, "required", "there is no condition: give at least one search parameter");
+		return -1;
+	}
+	*out = (struct store_match){ ps.clauses, ps.clause_count };
+	return 0;
+}
+
+/* Paging. */
+
+struct str
+search_cursor_context(const struct pack *p, const struct search_query *q, struct arena *a)
+{
+	struct str type = pack_text(p, pack_type_at(p, q->store.type)->name), context;
+	struct buf b;
+
+	buf_init(&b, 1 << 20);
+	buf_put_str(&b, type);
+	for (uint32_t i = 0; i < q->used_count; i++) {
+		if (str_is(q->used[i].name, "_count"))
+			continue;
+		buf_put_byte(&b, '&');
+		url_encode(q->used[i].name, &b);
+		buf_put_byte(&b, '=');
+		url_encode(q->used[i].value, &b);
+	}
+	context = b.full ? (struct str){ NULL, 0 } : str_dup(a, buf_str(&b));
+	buf_release(&b);
+	return context;
+}
+
+static void
+put_number(uint8_t *p, uint64_t n)
+{
+	for (int i = 7; i >= 0; i--, n >>= 8)
+		p[i] = (uint8_t)n;
+}
+
+static uint64_t
+get_number(const uint8_t *p)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < 8; i++)
+		n = n << 8 | p[i];
+	return n;
+}
+
+/* HMAC over both numbers and the context's hash, cut to 128 bits. */
+static bool
+sign(struct str key, struct str context, const uint8_t numbers[16], uint8_t mac[MAC_BYTES])
+{
+	uint8_t message[16 + SHA256_BYTES], whole[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	memcpy(message, numbers, 16);
+	sha256(context, message + 16);
+	if (!HMAC(EVP_sha256(), key.p, (int)key.len, message, sizeof(message), whole, &len) ||
+	    len < MAC_BYTES)
+		return false;
+	memcpy(mac, whole, MAC_BYTES);
+	return true;
+}
+
+void
+search_cursor_make(
+    struct str key, struct str context, int64_t moment, uint64_t row, char out[SEARCH_CURSOR_TEXT])
+{
+	uint8_t bytes[16 + MAC_BYTES];
+
+	put_number(bytes, (uint64_t)moment);
+	put_number(bytes + 8, row);
+	if (!sign(key, context, bytes, bytes + 16))
+		random_bytes(bytes, sizeof(bytes)); /* one that is not taken back */
+	hex_encode(bytes, sizeof(bytes), out);
+}
+
+bool
+search_cursor_parse(
+    struct str key, struct str context, struct str text, int64_t *moment, uint64_t *row)
+{
+	uint8_t bytes[16 + MAC_BYTES], mac[MAC_BYTES];
+
+	if (!hex_decode(text, bytes, sizeof(bytes)) || !sign(key, context, bytes, mac) ||
+	    !str_eq_secret(
+		str_of((const char *)bytes + 16, MAC_BYTES), str_of((const char *)mac, MAC_BYTES)))
+		return false;
+	*moment = (int64_t)get_number(bytes);
+	*row = get_number(bytes + 8);
+	return true;
+}
