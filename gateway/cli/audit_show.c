@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "gateway/audit/trail.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config/value.h"
@@ -126,11 +127,15 @@ or_dash(struct str s)
 static void
 put_plain(struct buf *b, struct str s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] >= ' ' && s.p[i] != 0x7f &&
-		    !((unsigned char)s.p[i] == 0xc2 && i + 1 < s.len &&
-			(unsigned char)s.p[i + 1] < 0xa0))
-			buf_put_byte(b, s.p[i]);
+	uint32_t c;
+	size_t len;
+
+	for (; s.len; s = str_from_index(s, len)) {
+		len = utf8_decode(s, &c);
+		if (len && c >= ' ' && (c < 0x7f || c >= 0xa0))
+			buf_put(b, s.p, len);
+		len = len ? len : 1;
+	}
 }
 
 static void
@@ -192,7 +197,7 @@ put_row(struct buf *b, uint64_t sequence, const json_t *entry)
 static bool
 print(struct buf *b)
 {
-	bool done = fwrite(b->p, 1, b->len, stdout) == b->len;
+	bool done = b->len == 0 || fwrite(b->p, 1, b->len, stdout) == b->len;
 
 	buf_clear(b);
 	return done;

@@ -6,13 +6,15 @@
 #include "gateway/access/access.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
+#include "gateway/net/tls.h"
 #include "profiles/pack.h"
 
 static const char help[] =
     "usage: firedoor check -c FILE\n"
     "Read the configuration as 'firedoor serve' would, and list everything that is\n"
-    "wrong with it by line and column: keys, values, files that are not there, the pack,\n"
-    "the senders' scopes, the plugins' resource types. Starts and changes nothing.\n"
+    "wrong with it by line and column: keys, values, files that are not there, TLS\n"
+    "keys, the pack, the senders' scopes, the plugins' resource types. Starts and changes "
+    "nothing.\n"
     "\n"
     "  -c, --config FILE  the configuration\n"
     "  -h, --help         this text\n"
@@ -49,18 +51,43 @@ check_against_pack(const struct config *c, const struct pack *pack)
 	return errors;
 }
 
+/* Certificate and key are read and fit each other. */
+static unsigned
+check_tls(const struct config *c, struct str name, const struct config_tls *tls)
+{
+	struct tls_config files = {
+		.certificate = tls->certificate,
+		.key = tls->key,
+		.client_ca = tls->client_ca,
+		.require_client = tls->require_client,
+	};
+	struct error err;
+	struct tls *t;
+
+	if (!tls->on)
+		return 0;
+	t = tls_new(&files, &err);
+	if (!t)
+		fprintf(stderr, "%s: error: %.*s: %s\n", c->path, STR_ARG(name), err.text);
+	tls_free(t);
+	return !t;
+}
+
 static unsigned
 check_files(const struct config *c)
 {
+	unsigned errors = check_tls(c, STR("fhir.tls"), &c->fhir.tls);
+	const struct pack *pack;
 	struct error err;
-	const struct pack *pack = pack_open(c->pack, &err);
-	unsigned errors;
 
+	for (uint32_t i = 0; i < c->mllp_count; i++)
+		errors += check_tls(c, c->mllp[i].name, &c->mllp[i].tls);
+	pack = pack_open(c->pack, &err);
 	if (!pack) {
 		fprintf(stderr, "%s: error: pack: %s\n", c->path, err.text);
-		return 1;
+		return errors + 1;
 	}
-	errors = check_against_pack(c, pack);
+	errors += check_against_pack(c, pack);
 	pack_free(pack);
 	return errors;
 }
