@@ -2,3 +2,6 @@ check_PROGRAMS += tests/unit/test_store
 tests_unit_test_store_SOURCES = tests/unit/test_store.c \
 	tests/unit/fake_pack.c tests/unit/fake_pack.h
 tests_unit_test_store_LDADD = $(GATEWAY_FLOOR)
+check_PROGRAMS += tests/unit/test_search
+tests_unit_test_search_SOURCES = tests/unit/test_search.c
+tests_unit_test_search_LDADD = $(GATEWAY_FLOOR)
