@@ -152,6 +152,7 @@ struct record_builder {
 	uint32_t count, room;
 	char *text;
 	size_t text_len, text_room;
+	size_t text_high; /* bytes of text ever written: to be wiped */
 	struct record_level *stack;
 	uint32_t depth, stack_room;
 	struct record_node *spare; /* where children are put into order */

@@ -32,19 +32,28 @@ record_builder_init(
 		b->limits.text = UINT32_MAX / 2;
 }
 
+/* What was written so far is to be wiped one day. */
+static void
+note_text(struct record_builder *b)
+{
+	if (b->text_len > b->text_high)
+		b->text_high = b->text_len;
+}
+
 static void
 free_text(struct record_builder *b)
 {
 	if (b->text)
-		explicit_bzero(b->text, b->text_room);
+		explicit_bzero(b->text, b->text_high);
 	free(b->text);
 	b->text = NULL;
-	b->text_len = b->text_room = 0;
+	b->text_len = b->text_room = b->text_high = 0;
 }
 
 void
 record_builder_release(struct record_builder *b)
 {
+	note_text(b);
 	free_text(b);
 	free(b->nodes);
 	free(b->spare);
@@ -57,6 +66,7 @@ record_builder_release(struct record_builder *b)
 void
 record_builder_reset(struct record_builder *b)
 {
+	note_text(b);
 	b->count = b->depth = 0;
 	b->text_len = 0;
 	b->failed = NULL;
@@ -112,11 +122,13 @@ record_more_text(struct record_builder *b, size_t size)
 	if (room < b->text_len + size)
 		room = b->text_len + size;
 	text = xmalloc(room);
+	note_text(b);
 	if (b->text) {
 		memcpy(text, b->text, b->text_len);
-		explicit_bzero(b->text, b->text_len);
+		explicit_bzero(b->text, b->text_high);
 		free(b->text);
 	}
+	b->text_high = b->text_len;
 	b->text = text;
 	b->text_room = room;
 	return true;
@@ -137,6 +149,8 @@ sort_places(struct place *at, struct place *other, uint32_t n)
 		return;
 	sort_places(at, other, half);
 	sort_places(at + half, other, n - half);
+	if (at[half - 1].element <= at[half].element)
+		return;
 	for (uint32_t k = 0; k < n; k++) {
 		if (j == n || (i < half && at[i].element <= at[j].element))
 			other[k] = at[i++];
@@ -369,7 +383,7 @@ record_copy(struct record_builder *b, const struct record *r, uint32_t i)
 }
 
 const struct record *
-record_builder_finish(struct record_builder *b, struct arena *a, struct error *err)
+record_builder_make(const struct record_builder *b, struct arena *a, struct error *err)
 {
 	size_t nodes = b->count * sizeof(b->nodes[0]);
 	struct record *r = NULL;
@@ -396,6 +410,14 @@ record_builder_finish(struct record_builder *b, struct arena *a, struct error *e
 		if (b->text_len)
 			memcpy(&r->nodes[b->count], b->text, b->text_len);
 	}
+	return r;
+}
+
+const struct record *
+record_builder_finish(struct record_builder *b, struct arena *a, struct error *err)
+{
+	const struct record *r = record_builder_make(b, a, err);
+
 	record_builder_reset(b);
 	return r;
 }

@@ -20,6 +20,11 @@ enum {
 
 void record_fail(struct record_builder *b, const char *what);
 
+/* As record_builder_finish(), but leave the builder as it is. */
+struct error;
+const struct record *
+record_builder_make(const struct record_builder *b, struct arena *a, struct error *err);
+
 /* Make room for one more node; false past the limit. */
 bool record_more_nodes(struct record_builder *b);
 

@@ -192,6 +192,7 @@ take_scalar(struct reader *r, char first, struct str *out)
 		if (!json_string(&r->lex, text, &len))
 			return false;
 		*out = str_of(text, len);
+		r->high = text + len > r->high ? text + len : r->high;
 		return true;
 	case 't':
 		raw = STR("true");
@@ -210,6 +211,7 @@ take_scalar(struct reader *r, char first, struct str *out)
 	}
 	memcpy(text, raw.p, raw.len);
 	*out = str_of(text, raw.len);
+	r->high = text + raw.len > r->high ? text + raw.len : r->high;
 	return true;
 }
 
@@ -578,6 +580,10 @@ odd_member(struct reader *r, struct frame *f, struct str name, const char *at)
 		f->type_named = true;
 		return skip(r);
 	}
+	if (reader_is_full(r)) {
+		reader_finds(r, "structure", NO_LEAF, 0, at, "unknown element");
+		return skip(r);
+	}
 	near = pack_suggest_element(r->pack, f->type, name);
 	if (near.len)
 		reader_finds(r, "structure", NO_LEAF, 0, at,
@@ -831,7 +837,7 @@ fhir_json_read(struct str in, const struct fhir_json_options *options, struct re
 		.options = options,
 		.findings = findings,
 		.arena = a,
-		.place = { .at = in.p, .line_start = in.p, .line = 1 },
+		.place = { .at = in.p, .line = 1, .column = 1 },
 	};
 	const struct record *record = NULL;
 	struct error err;
@@ -840,10 +846,12 @@ fhir_json_read(struct str in, const struct fhir_json_options *options, struct re
 	record_learn(b);
 	json_lex_init(&r.lex, in);
 	if (reserve(&r, in) && read_root(&r)) {
-		record = record_builder_finish(b, a, &err);
+		record = record_builder_make(b, a, &err);
 		if (!record)
 			reader_refuses(&r, "too-costly", in.p, "%s", err.text);
 	}
+	if (r.high > b->text && (size_t)(r.high - b->text) > b->text_high)
+		b->text_high = (size_t)(r.high - b->text) + JSON_SLACK;
 	record_builder_reset(b);
 	return record;
 }

@@ -48,8 +48,7 @@ struct frame {
 /* A place in the input of which line and column are known. */
 struct place {
 	const char *at;
-	const char *line_start;
-	uint32_t line;
+	uint32_t line, column; /* from 1, in characters */
 };
 
 struct level_bits;
@@ -65,6 +64,7 @@ struct reader {
 	struct findings *findings;
 	struct arena *arena;
 	struct frame *top;
+	const char *high; /* end of what was ever put into the builder's text */
 	unsigned depth;
 	bool told;		 /* the fatal finding was made */
 	struct level_bits *bits; /* for frames that are tracked, by depth */
@@ -88,6 +88,13 @@ element_name(const struct reader *r, const struct pack_element *e)
  */
 void reader_finds(struct reader *r, const char *code, uint32_t leaf, uint32_t index, const char *at,
     const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+
+/* No more findings are kept: they need no text. */
+static inline bool
+reader_is_full(const struct reader *r)
+{
+	return r->findings->count >= r->findings->most;
+}
 
 /* The reading ends here: the lexer's fault, or the builder's, is told once.
  * Returns false. */

@@ -9,36 +9,55 @@ enum {
 	TEXT_MOST = 1024,
 };
 
+/* Characters that start in from..to. */
+static uint32_t
+characters(const char *from, const char *to)
+{
+	uint32_t n = 0;
+
+	for (; from < to; from++)
+		n += (*from & 0xc0) != 0x80;
+	return n;
+}
+
 /*
  * Line and column (in characters, from 1) of a place in the input. Moves from
- * the place asked for last, so that many findings cost no more than one pass.
+ * the place asked for last, so that many findings cost no more than the way
+ * between them.
  */
 static void
-locate(struct reader *r, const char *at, uint32_t *line, uint32_t *column)
+locate(struct reader *r, const char *at)
 {
 	struct place *here = &r->place;
 	const char *p = here->at;
+	bool crossed = false;
 
-	*column = 1;
-	while (p < at) {
-		const char *feed = memchr(p, '\n', (size_t)(at - p));
+	if (at >= p) {
+		while (p < at) {
+			const char *feed = memchr(p, '\n', (size_t)(at - p));
 
-		if (!feed)
-			break;
-		here->line++;
-		here->line_start = p = feed + 1;
+			if (!feed)
+				break;
+			here->line++;
+			here->column = 1;
+			p = feed + 1;
+		}
+		here->column += characters(p, at);
+		here->at = at;
+		return;
 	}
-	if (at < here->line_start) {
-		for (p = here->line_start; p > at; p--)
-			here->line -= p[-1] == '\n';
-		here->line_start = at;
-		while (here->line_start > r->lex.start && here->line_start[-1] != '\n')
-			here->line_start--;
+	for (const char *q = p; q > at; q--) {
+		crossed |= q[-1] == '\n';
+		here->line -= q[-1] == '\n';
+	}
+	if (crossed) {
+		for (p = at; p > r->lex.start && p[-1] != '\n';)
+			p--;
+		here->column = 1 + characters(p, at);
+	} else {
+		here->column -= characters(at, p);
 	}
 	here->at = at;
-	for (p = here->line_start; p < at; p++)
-		*column += (*p & 0xc0) != 0x80;
-	*line = here->line;
 }
 
 static void
@@ -72,19 +91,19 @@ static void
 add_finding(struct reader *r, enum severity severity, const char *code, uint32_t leaf,
     uint32_t index, const char *at, const char *text)
 {
-	uint32_t line = 0, column = 0;
 	struct buf path;
 
 	buf_init(&path, PATH_MOST);
-	if (r->findings->count < r->findings->most) {
-		locate(r, at, &line, &column);
+	if (!reader_is_full(r)) {
+		locate(r, at);
 		if (r->top) {
 			put_path(r, &path, r->top);
 			if (leaf != NO_LEAF)
 				put_step(r, &path, leaf, index);
 		}
 	}
-	findings_add(r->findings, severity, code, buf_str(&path), line, column, "%s", text);
+	findings_add(r->findings, severity, code, buf_str(&path), r->place.line, r->place.column,
+	    "%s", text);
 	buf_release(&path);
 }
 
@@ -92,12 +111,14 @@ void
 reader_finds(struct reader *r, const char *code, uint32_t leaf, uint32_t index, const char *at,
     const char *fmt, ...)
 {
-	char text[TEXT_MOST];
+	char text[TEXT_MOST] = "";
 	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
+	if (!reader_is_full(r)) {
+		va_start(ap, fmt);
+		vsnprintf(text, sizeof(text), fmt, ap);
+		va_end(ap);
+	}
 	add_finding(r, r->options->lenient ? SEVERITY_WARNING : SEVERITY_ERROR, code, leaf, index,
 	    at, text);
 }

@@ -480,7 +480,10 @@ fhir_json_write(
 	struct writer w = new_writer(r, p, out);
 
 	w.pretty = flags & FHIR_JSON_PRETTY;
-	write_value(&w, i);
+	if (w.elements[r->nodes[i].element].flags & ELEMENT_PRIMITIVE)
+		put_text(&w, i);
+	else
+		write_value(&w, i);
 	if (w.pretty)
 		buf_put_byte(out, '\n');
 }
