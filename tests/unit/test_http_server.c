@@ -566,7 +566,12 @@ test_large_answers(struct buf *b)
 	client_drain(fd, b);
 	ok(b->len < BIG, "in the midst of it");
 	close(fd);
-	ok(converse(STR("GET /pieces HTTP/1.1\r\n" CLOSE), 1000, b), "an answer in pieces");
+	fd = dial();
+	client_send(fd, STR("GET /pieces HTTP/1.1\r\n" CLOSE));
+	usleep(100000); /* until there is no room */
+	buf_clear(b);
+	ok(client_drain(fd, b), "an answer in pieces");
+	close(fd);
 	ok(has(b, "Transfer-Encoding: chunked\r\n") && times(b, "\r\n2710\r\n") == 1000 &&
 		str_ends(buf_str(b), STR("\r\n0\r\n\r\n")),
 	    "is chunked");
