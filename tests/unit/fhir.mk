@@ -1,0 +1,3 @@
+check_PROGRAMS += tests/unit/test_fhir
+tests_unit_test_fhir_SOURCES = tests/unit/test_fhir.c
+tests_unit_test_fhir_LDADD = $(GATEWAY_FLOOR)
