@@ -8,7 +8,6 @@
 
 const struct command cli_commands[] = {
 	{ "check", cmd_check, "say what is wrong with a configuration" },
-	{ "serve", cmd_serve, "run the gateway" },
 	{ "pack", cmd_pack, "compile FHIR packages into a file of definitions" },
 	{ "token", cmd_token, "make a bearer token for a sender" },
 	{ "audit", cmd_audit, "check or show the audit trail" },

@@ -508,14 +508,17 @@ add_reference(struct extraction *x, struct str text)
 	uint32_t entry = PACK_NONE;
 	struct str type;
 
-	/* Contained, or found by a search: no resource of its own to name. */
-	if (!text.len || text.p[0] == '#' || str_find(text, '?') >= 0)
+	/* Contained: no resource of its own to name. */
+	if (!text.len || text.p[0] == '#')
 		return;
 	if (x->find && x->find(x->ctx, text, &entry)) {
 		add_row(x, PARAM_REFERENCE)->entry = entry;
 		add_homes(x, STR(""), entry);
 		return;
 	}
+	/* A conditional reference that nobody resolves. */
+	if (str_find(text, '?') >= 0)
+		return;
 	text = search_reference(x->si, text, NULL);
 	type = named_type(x, text);
 	if (x->e->target != PACK_NONE && type.len && pack_find_resource(x->p, type) != x->e->target)

@@ -121,7 +121,7 @@ http_server_new(struct loop *const *loops, unsigned loop_count, const struct htt
 		}
 	address_format(&s->config.address, text);
 	log_event(
-	    LOG_INFO, "listening", "protocol=%s\taddress=%s", config->tls ? "https" : "http", text);
+	    LOG_DEBUG, "listening", "protocol=%s\taddress=%s", config->tls ? "https" : "http", text);
 	return s;
 }
 

@@ -412,7 +412,7 @@ mllp_server_new(struct loop *const *loops, unsigned loop_count, const struct mll
 		}
 	address_format(&s->config.address, text);
 	log_event(
-	    LOG_INFO, "listening", "protocol=%s\taddress=%s", config->tls ? "mllps" : "mllp", text);
+	    LOG_DEBUG, "listening", "protocol=%s\taddress=%s", config->tls ? "mllps" : "mllp", text);
 	return s;
 }
 
