@@ -505,7 +505,7 @@ fhirpath_eval(const struct fhirpath *f, const struct record *r, uint32_t context
 
 	*out = (struct fhirpath_items){ 0 };
 	frame.this = eval_item(&e, context);
-	if (eval_op(&e, f->start, &frame))
+	if (grow_stack(&e) || eval_op(&e, f->start, &frame))
 		return -1;
 	*out = (struct fhirpath_items){ e.stack, e.top };
 	return 0;
