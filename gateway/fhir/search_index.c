@@ -547,6 +547,9 @@ reference_of_node(struct extraction *x, uint32_t node)
 		add_canonical(x, record_text(x->r, node));
 		return;
 	}
+	/* A resource itself (Bundle.entry.resource) is no reference to one. */
+	if (!(pack_element_at(x->p, x->r->nodes[node].element)->flags & ELEMENT_REFERENCE))
+		return;
 	add_reference(x, record_value(x->r, x->p, node, STR("reference")));
 	identifier = record_child(x->r, x->p, node, STR("identifier"));
 	if (identifier && type_at_node(x, identifier)->kind == PACK_COMPLEX)

@@ -172,11 +172,35 @@ create_at(const char *path, struct error *err)
 	return rc;
 }
 
+/* A journal without its file belongs to a store that is gone: SQLite would
+ * play it into the new one. */
+static int
+refuse_leftovers(const char *path, struct error *err)
+{
+	static const char *const endings[] = { "-wal", "-journal" };
+
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+		char name[4096];
+
+		if (snprintf(name, sizeof(name), "%s%s", path, endings[i]) >= (int)sizeof(name))
+			return error_set(err, ERROR_INVALID, "the path of the store is too long");
+		if (access(name, F_OK) == 0)
+			return error_set(err, ERROR_INVALID,
+			    "there is %s, but the store it belongs to is missing: bring that back, "
+			    "or "
+			    "move both away",
+			    name);
+	}
+	return 0;
+}
+
 static int
 create_file(const char *path, struct error *err)
 {
 	char beside[4096];
 
+	if (refuse_leftovers(path, err) < 0)
+		return -1;
 	if (snprintf(beside, sizeof(beside), "%s-new", path) >= (int)sizeof(beside))
 		return error_set(err, ERROR_INVALID, "the path of the store is too long");
 	if (create_at(beside, err) < 0) {

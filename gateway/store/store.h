@@ -44,6 +44,8 @@ struct store_options {
  * it is damaged. The pack is borrowed.
  */
 struct store *store_open(const struct store_options *o, struct error *err);
+
+/* Close its readers first. */
 void store_close(struct store *s);
 
 /* What a write does to one resource. */
@@ -173,7 +175,8 @@ struct store_write {
 	struct store_op *ops;
 	uint32_t count;
 	struct store_visibility visibility; /* of matches; a conditional op with
-					     * SEES_NOTHING is ERROR_DENIED */
+					     * SEES_NOTHING is ERROR_DENIED. Ops by
+					     * id are not held against it */
 	struct str dedup_key;		    /* not empty: applied once; see below */
 	struct str dedup_value;		    /* kept with it (the ACK, say) */
 

@@ -19,6 +19,7 @@ static struct search_index *si;
 static struct store *store;
 static struct store_reader *reader;
 static struct arena arena;
+static reference_entry_fn *finder;
 
 static const char *const resources[] = {
 	"{\"resourceType\":\"Patient\",\"id\":\"eve\",\"identifier\":[{\"system\":"
@@ -214,7 +215,7 @@ extract(const char *json, struct arena *a, uint32_t *type, struct str *id, uint3
 		return NULL;
 	*type = record_type(r, pack, 0);
 	*id = record_value(r, pack, 0, STR("id"));
-	if (search_index_extract(si, r, 0, NULL, NULL, a, &rows, count, &err) < 0)
+	if (search_index_extract(si, r, 0, finder, NULL, a, &rows, count, &err) < 0)
 		ok(false, "values of %.*s: %s", STR_ARG(*id), err.text);
 	record_builder_release(&b);
 	return rows;
@@ -423,6 +424,53 @@ test_compartments(void)
 	is_int(page.total, 2, "and its total");
 }
 
+static bool
+find_entry(void *ctx, struct str reference, uint32_t *entry)
+{
+	(void)ctx;
+	*entry = 0;
+	return str_is(reference, "urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0");
+}
+
+/* A transaction whose observation refers to its patient, whose id is only
+ * known when it is written. */
+static void
+test_entries(void)
+{
+	static const char observation[] =
+	    "{\"resourceType\":\"Observation\",\"status\":\"final\",\"code\":{\"text\":\"x\"},"
+	    "\"subject\":{\"reference\":\"urn:uuid:0c3151bd-1cbf-4d64-b04d-cd9187a4c6e0\"}}";
+	struct store_op ops[2] = { { .verb = STORE_CREATE, .id = STR("settled") },
+		{ .verb = STORE_CREATE, .id = STR("refers") } };
+	struct store_write w = { .arena = &arena, .ops = ops, .count = 2 };
+	struct store_write *batch[] = { &w };
+	struct store_visibility settled = { .kind = SEES_COMPARTMENT,
+		.compartment = STR("Patient/settled") };
+	struct search_query q;
+	struct findings f;
+	struct store_page page;
+	struct str id;
+
+	finder = find_entry;
+	ops[0].body = ops[1].body = STR("{}");
+	ops[0].index = extract(
+	    "{\"resourceType\":\"Patient\"}", &arena, &ops[0].type, &id, &ops[0].index_count);
+	ops[1].index = extract(observation, &arena, &ops[1].type, &id, &ops[1].index_count);
+	finder = NULL;
+	ok(store_commit(store, batch, 1, NULL) == 0 && w.result == 0, "a transaction of two");
+	parse("Observation", "patient=settled", false, &q, &f);
+	store_search(reader, &q.store, &arena, &page, NULL);
+	ok(page.count == 1 && str_is(page.at[0].id, "refers"), "found by the reference");
+	parse("Observation", "", false, &q, &f);
+	q.store.visibility = settled;
+	store_search(reader, &q.store, &arena, &page, NULL);
+	ok(page.count == 1 && str_is(page.at[0].id, "refers"), "and in the compartment");
+	parse("Patient", "", false, &q, &f);
+	q.store.visibility = settled;
+	store_search(reader, &q.store, &arena, &page, NULL);
+	ok(page.count == 1 && str_is(page.at[0].id, "settled"), "with the patient");
+}
+
 /* A deletion is seen by who saw what was deleted, and found by nobody. */
 static void
 test_deleted(void)
@@ -596,6 +644,7 @@ main(void)
 		test_results();
 		test_order_and_pages();
 		test_compartments();
+		test_entries();
 		test_deleted();
 		test_match();
 		test_decoding();

@@ -599,6 +599,10 @@ test_files(void)
 	ok(holds("other.db", str_of(other, sizeof(other))), "and left as it is");
 	ok(!open_store("no/such/folder", 0, &err), "a folder that is not there (%s)", err.text);
 
+	write_file("lost-wal", STR("left behind"));
+	ok(!open_store("lost", 0, &err) && strstr(err.text, "missing"),
+	    "a journal without its store (%s)", err.text);
+	ok(holds("lost-wal", STR("left behind")), "is left as it is");
 	s = open_store("ours", 0, &err);
 	ok(s != NULL, "a new store");
 	again = open_store("ours", 0, &err);
