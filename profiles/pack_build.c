@@ -117,9 +117,10 @@ take_file(void *ctx, const char *file, json_t *root, struct error *err)
 			return keep_definition(a->b, (enum definition_kind)k, file, root);
 		if (k >= DEFINES_CODE_SYSTEM)
 			break; /* an example; nobody can refer to it */
+		error_set(
+		    err, ERROR_INVALID, "cannot use %s: this %s has no url", file, kinds[k].type);
 		json_decref(root);
-		return error_set(
-		    err, ERROR_INVALID, "cannot use %s: this %.*s has no url", file, STR_ARG(type));
+		return -1;
 	}
 	json_decref(root);
 	return 0;

@@ -289,7 +289,8 @@ static const struct {
 	    "{\"resourceType\":\"SearchParameter\",\"url\":\"http://t/a\",\"code\":\"a\",\"type\":"
 	    "\"strong\",\"base\":[\"Thing\"]}",
 	    "'strong'" },
-	{ "SearchParameter-a.json", "{\"resourceType\":\"SearchParameter\"}", "no url" },
+	{ "SearchParameter-a.json", "{\"resourceType\":\"SearchParameter\"}",
+	    "SearchParameter has no url" },
 	{ "package.json", "{\"name\":\"t\"}", "which FHIR version" },
 };
 
@@ -321,6 +322,48 @@ test_broken_packages(void)
 	packages[0] = make_package("r4", NULL, NULL);
 	packages[1] = make_package("r5", "package.json", "{\"fhirVersions\":[\"5.0.0\"]}");
 	ok(build(packages, out, &err) != 0 && strstr(err.text, "FHIR 5.0.0"), "%s", err.text);
+}
+
+/* A .tgz gives what its folder gives, and is refused when cut. */
+static void
+test_archive(void)
+{
+	const char *tgz = in_work("t.tgz"), *cut = in_work("cut.tgz");
+	const char *from_folder = in_work("folder.pack"), *from_tgz = in_work("tgz.pack");
+	const char *folder[] = { NULL, NULL }, *archive[] = { tgz, NULL }, *part[] = { cut, NULL };
+	struct error err = { 0 };
+	struct buf a, b;
+	char command[600];
+	bool refused = true;
+
+	mkdir(in_work("tar"), 0700);
+	folder[0] = make_package("tar/package", NULL, NULL);
+	snprintf(command, sizeof(command), "tar -C %s/tar -czf %s package", work, tgz);
+	if (system(command)) {
+		tap_skip("a package in a .tgz", "there is no tar");
+		return;
+	}
+	buf_init(&a, 1 << 24);
+	buf_init(&b, 1 << 24);
+	ok(build(folder, from_folder, &err) == 0 && build(archive, from_tgz, &err) == 0 &&
+		file_read(from_folder, &a, &err) == 0 && file_read(from_tgz, &b, &err) == 0 &&
+		str_eq(buf_str(&a), buf_str(&b)),
+	    "a .tgz gives the same pack as its folder %s", err.text);
+	buf_clear(&a);
+	file_read(tgz, &a, &err);
+	for (size_t n = 0; n < a.len; n += a.len - n < 40 ? 1 : 13) {
+		put_file(cut, str_of(a.p, n));
+		err.text[0] = 0;
+		if (build(part, from_tgz, &err) == 0 || !strstr(err.text, "cut.tgz")) {
+			printf("# cut to %zu of %zu: %s\n", n, a.len, err.text);
+			refused = false;
+		}
+	}
+	ok(refused, "a .tgz that is cut is refused");
+	part[0] = folder[0] = from_folder;
+	ok(build(part, from_tgz, &err) != 0, "what is no archive is refused: %s", err.text);
+	buf_release(&a);
+	buf_release(&b);
 }
 
 static bool
@@ -630,6 +673,7 @@ main(void)
 	test_terms();
 	test_precedence();
 	test_broken_packages();
+	test_archive();
 	test_wrong_files();
 	test_same_bytes();
 	test_r4();
