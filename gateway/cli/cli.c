@@ -9,6 +9,7 @@
 const struct command cli_commands[] = {
 	{ "check", cmd_check, "say what is wrong with a configuration" },
 	{ "pack", cmd_pack, "compile FHIR packages into a file of definitions" },
+	{ "convert", cmd_convert, "convert messages and resources" },
 	{ "token", cmd_token, "make a bearer token for a sender" },
 	{ "audit", cmd_audit, "check or show the audit trail" },
 	{ "version", cmd_version, "print the version" },

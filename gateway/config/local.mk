@@ -1,6 +1,5 @@
 libgateway_a_SOURCES += \
 	gateway/config.c gateway/config.h \
-	gateway/config/check.c gateway/config/check.h \
 	gateway/config/section.c gateway/config/section.h \
 	gateway/config/sender.c gateway/config/sender.h \
 	gateway/config/value.c gateway/config/value.h \

@@ -237,21 +237,3 @@ value_is_name(struct str s)
 			return false;
 	return true;
 }
-
-bool
-value_is_web_address(struct str s)
-{
-	struct str rest;
-
-	if (str_starts(s, STR("https://")))
-		rest = str_from_index(s, 8);
-	else if (str_starts(s, STR("http://")))
-		rest = str_from_index(s, 7);
-	else
-		return false;
-	for (size_t i = 0; i < rest.len; i++)
-		if ((unsigned char)rest.p[i] <= ' ' || (unsigned char)rest.p[i] >= 0x7f ||
-		    strchr("\"<>\\^`{|}?#@", rest.p[i]))
-			return false;
-	return rest.len > 0 && rest.p[0] != '/' && rest.p[0] != ':';
-}

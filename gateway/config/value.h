@@ -42,9 +42,6 @@ bool value_sha256(struct str s, uint8_t out[32]);
 bool value_is_name(struct str s);
 #define VALUE_NAME_NOTE "a name of letters, digits, '.', '_' and '-', 64 at most"
 
-/* An http or https address with a host, and without query, fragment or user. */
-bool value_is_web_address(struct str s);
-
 /* The largest unit that gives a whole number: "16 MiB", "30 s". */
 void value_format_size(uint64_t bytes, char out[32]);
 void value_format_duration(uint64_t ms, char out[32]);
