@@ -207,22 +207,26 @@ is_uuid(struct scan *s)
 	return true;
 }
 
+/* Whether one of the eight bytes is below least, which is at most 128. */
+static inline bool
+has_below(const unsigned char *p, unsigned char least)
+{
+	const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+	return (w - ones * least) & ~w & highs;
+}
+
 /* No byte up to a space. */
 static bool
 is_solid(struct scan *s)
 {
-	const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-
 	if (s->p == s->end)
 		return false;
-	while (s->end - s->p >= 8) {
-		uint64_t w;
-
-		memcpy(&w, s->p, sizeof(w));
-		if ((w - ones * 0x21) & ~w & highs)
+	for (; s->end - s->p >= 8; s->p += 8)
+		if (has_below(s->p, ' ' + 1))
 			return false;
-		s->p += 8;
-	}
 	for (; s->p < s->end; s->p++)
 		if (*s->p <= ' ')
 			return false;
@@ -291,9 +295,15 @@ check_string(struct str text)
 
 	if (p == end)
 		return LEXICAL_INVALID;
-	for (; p < end; p++)
+	while (p < end) {
+		if (end - p >= 8 && !has_below(p, ' ')) {
+			p += 8;
+			continue;
+		}
 		if (*p < ' ' && !is_space(*p))
 			return LEXICAL_INVALID;
+		p++;
+	}
 	if (text.len <= STRING_MOST)
 		return LEXICAL_VALID;
 	for (size_t i = 0; i < text.len; i++)

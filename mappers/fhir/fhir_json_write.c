@@ -473,6 +473,19 @@ new_writer(const struct record *r, const struct pack *p, struct buf *out)
 	};
 }
 
+/* Make room at once for what node i will probably need; no harm when the limit
+ * does not allow it. */
+static void
+reserve(struct buf *out, const struct record *r, uint32_t i)
+{
+	uint32_t nodes = r->nodes[i].end - i;
+	size_t guess = (size_t)nodes * 24 + AROUND +
+		       (size_t)((uint64_t)r->text_len * nodes / r->node_count);
+
+	if (out->len <= out->limit && guess <= out->limit - out->len)
+		buf_reserve(out, guess);
+}
+
 void
 fhir_json_write(
     const struct record *r, const struct pack *p, uint32_t i, int flags, struct buf *out)
@@ -480,6 +493,7 @@ fhir_json_write(
 	struct writer w = new_writer(r, p, out);
 
 	w.pretty = flags & FHIR_JSON_PRETTY;
+	reserve(out, r, i);
 	if (w.elements[r->nodes[i].element].flags & ELEMENT_PRIMITIVE)
 		put_text(&w, i);
 	else
@@ -538,6 +552,7 @@ fhir_json_write_stored(const struct record *r, const struct pack *p, uint32_t i,
 	bool any = false;
 
 	*splices = (struct splices){ 0 };
+	reserve(out, r, i);
 	w.find = find;
 	w.ctx = ctx;
 	w.arena = a;

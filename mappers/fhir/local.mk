@@ -4,3 +4,4 @@ libmappers_a_SOURCES += \
 	mappers/fhir/fhir_json_reader.h mappers/fhir/fhir_json_report.c \
 	mappers/fhir/fhir_json_write.c \
 	mappers/fhir/json_lex.c mappers/fhir/json_lex.h
+EXTRA_DIST += mappers/fhir/README.md
