@@ -255,6 +255,33 @@ test_every_byte(void)
 	is_int(verify(NULL), 0, "and what was put back is whole again");
 }
 
+/* The newest segment is cut at every byte: all of it was acknowledged. */
+static void
+test_every_cut(void)
+{
+	struct error err;
+	struct audit *a;
+	struct buf b;
+	unsigned missed = 0, opened = 0;
+
+	make_trail(4);
+	get("00000001.jsonl", &b);
+	for (size_t i = 0; i < b.len; i++) {
+		put("00000001.jsonl", str_of(b.p, i));
+		missed += verify(NULL) == 0;
+		a = open_trail(&err);
+		opened += a != NULL;
+		audit_close(a);
+	}
+	is_int(missed, 0, "a trail cut at any of %zu bytes is found", b.len);
+	is_int(opened, 0, "and not written to");
+	put("00000001.jsonl", buf_str(&b));
+	a = open_trail(&err);
+	ok(a != NULL, "nothing was changed by the tries");
+	audit_close(a);
+	buf_release(&b);
+}
+
 enum { LINES_MOST = 32 };
 
 static unsigned
@@ -608,6 +635,7 @@ main(void)
 	test_format();
 	test_hostile_text();
 	test_every_byte();
+	test_every_cut();
 	test_lines();
 	test_one_change();
 	test_segments();
