@@ -73,6 +73,9 @@ enum function {
 	FN_TIME,
 	FN_BASE64,
 	FN_RECEIVED,
+	FN_ESCAPE,
+	FN_WORDS,
+	FN_XHTML,
 };
 
 struct value {

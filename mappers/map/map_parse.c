@@ -443,6 +443,9 @@ static const struct {
 	[FN_TIME] = { "time", 1, 1 },
 	[FN_BASE64] = { "base64", 1, 1 },
 	[FN_RECEIVED] = { "received", 0, 0 },
+	[FN_ESCAPE] = { "escape", 1, 1 },
+	[FN_WORDS] = { "words", 1, 32 },
+	[FN_XHTML] = { "xhtml", 1, 1 },
 };
 
 static struct value *parse_value(struct parser *p);

@@ -285,6 +285,69 @@ received(const struct context *x)
 	    x->run->arena, str_of(text, instant_format(x->run->options->received, text)));
 }
 
+/* All that are not empty, a space between. */
+static struct str
+words(const struct context *x, const struct value *v)
+{
+	struct str all = STR("");
+
+	for (uint32_t i = 0; i < v->arg_count; i++) {
+		struct str part = eval(x, v->args[i]);
+
+		if (part.len)
+			all = all.len ? str_printf(
+					    x->run->arena, "%.*s %.*s", STR_ARG(all), STR_ARG(part))
+				      : part;
+	}
+	return all;
+}
+
+/* Write what stands for a byte; returns how much, at most 6. */
+typedef size_t sign_fn(char c, char *out);
+
+static struct str
+replace(const struct context *x, struct str s, sign_fn *fn)
+{
+	char *out = arena_alloc_bytes(x->run->arena, s.len * 6 + 1);
+	size_t n = 0;
+
+	if (!out)
+		return STR("");
+	for (size_t i = 0; i < s.len; i++)
+		n += fn(s.p[i], out + n);
+	return str_of(out, n);
+}
+
+/* RFC 3986, 2.1: all but the unreserved. */
+static size_t
+escape_sign(char c, char *out)
+{
+	static const char hex[] = "0123456789ABCDEF";
+
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	    (c && strchr("-._~", c))) {
+		out[0] = c;
+		return 1;
+	}
+	out[0] = '%';
+	out[1] = hex[(unsigned char)c >> 4];
+	out[2] = hex[c & 15];
+	return 3;
+}
+
+static size_t
+xhtml_sign(char c, char *out)
+{
+	struct str to = c == '&'    ? STR("&amp;")
+			: c == '<'  ? STR("&lt;")
+			: c == '>'  ? STR("&gt;")
+			: c == '\n' ? STR("<br/>")
+				    : str_of(&c, 1);
+
+	memcpy(out, to.p, to.len);
+	return to.len;
+}
+
 static struct str
 call(const struct context *x, const struct value *v)
 {
@@ -308,6 +371,8 @@ call(const struct context *x, const struct value *v)
 		return x->table && x->table->from.len ? x->table->from : x->system;
 	case FN_RECEIVED:
 		return received(x);
+	case FN_WORDS:
+		return words(x, v);
 	default:
 		break;
 	}
@@ -340,6 +405,10 @@ call(const struct context *x, const struct value *v)
 		return as_date(x, LEXICAL_INSTANT, s);
 	case FN_TIME:
 		return as_date(x, LEXICAL_TIME, s);
+	case FN_ESCAPE:
+		return replace(x, s, escape_sign);
+	case FN_XHTML:
+		return replace(x, s, xhtml_sign);
 	default:
 		return map_value_base64(s, x->run->arena);
 	}

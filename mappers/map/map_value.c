@@ -462,7 +462,7 @@ map_value_convert(
 	case LEXICAL_BASE64:
 		return convert_base64(s, a, out);
 	case LEXICAL_XHTML:
-		return "cannot be made from text";
+		return str_starts(s, STR("<div")) ? NULL : "is no XHTML: see xhtml()";
 	default:
 		return NULL;
 	}
