@@ -10,12 +10,12 @@ enum {
 	ROWS_MOST = 100000, /* of one resource */
 };
 
-/* A search parameter of a type, ready to be evaluated. */
+/* One part of a search parameter's expression, ready to be evaluated. */
 struct entry {
 	uint32_t param;
-	uint16_t kind;	       /* enum pack_param_type */
-	uint32_t target;       /* keep references to this type only; PACK_NONE: any */
-	struct fhirpath *path; /* NULL: cannot be evaluated */
+	uint16_t kind;	 /* enum pack_param_type */
+	uint32_t target; /* keep references to this type only; PACK_NONE: any */
+	struct fhirpath *path;
 	struct pack_run homes; /* compartments whose members it tells, in `codes` */
 };
 
@@ -150,43 +150,6 @@ cut_resolve(const struct pack *p, struct str part, uint32_t *target)
 	return *target == PACK_NONE ? part : str_of(part.p, (size_t)at);
 }
 
-static struct fhirpath *
-compile(const struct pack *p, uint32_t type, const struct pack_param *param, uint32_t *target)
-{
-	struct str part, rest = pack_text(p, param->expression);
-	struct fhirpath *path = NULL;
-	struct error err;
-	struct arena a;
-	struct str whole = STR("");
-
-	arena_init(&a, 1 << 20, 0);
-	*target = PACK_NONE;
-	while (split_union(&rest, &part)) {
-		if (!part.len || !part_is_of(p, type, part))
-			continue;
-		if (param->type == PARAM_REFERENCE)
-			part = cut_resolve(p, part, target);
-		whole = whole.len ? str_printf(&a, "%.*s | %.*s", STR_ARG(whole), STR_ARG(part))
-				  : part;
-	}
-	if (whole.len)
-		path = fhirpath_compile(p, type, whole, &err);
-	if (whole.len && !path)
-		log_event(LOG_DEBUG, "search parameter is not supported",
-		    "type=%.*s\tcode=%.*s\treason=%s",
-		    STR_ARG(pack_text(p, pack_type_at(p, type)->name)),
-		    STR_ARG(pack_text(p, param->code)), err.text);
-	arena_release(&a);
-	return path;
-}
-
-static bool
-is_indexed(uint32_t param_type)
-{
-	return param_type == PARAM_TOKEN || param_type == PARAM_REFERENCE ||
-	       param_type == PARAM_STRING || param_type == PARAM_DATE || param_type == PARAM_URI;
-}
-
 static const struct pack_compartment *
 compartment_at(const struct pack *p, uint32_t i)
 {
@@ -216,6 +179,62 @@ find_homes(const struct pack *p, uint32_t type, struct type_index *ti, struct en
 	}
 }
 
+static void
+not_compiled(
+    const struct pack *p, uint32_t type, const struct pack_param *param, const struct error *err)
+{
+	log_event(LOG_DEBUG, "search parameter is not supported", "type=%.*s\tcode=%.*s\treason=%s",
+	    STR_ARG(pack_text(p, pack_type_at(p, type)->name)), STR_ARG(pack_text(p, param->code)),
+	    err->text);
+}
+
+static struct entry *
+add_entry(struct type_index *ti)
+{
+	ti->entries = xrealloc(ti->entries, (ti->count + 1) * sizeof(ti->entries[0]));
+	ti->entries[ti->count] = (struct entry){ .target = PACK_NONE };
+	return &ti->entries[ti->count++];
+}
+
+/* Compile the parts of a parameter's expression, an entry each: the union's
+ * search for duplicates is not needed, and costs their square. All or none. */
+static void
+compile_param(const struct pack *p, uint32_t type, struct type_index *ti, uint32_t number)
+{
+	const struct pack_param *param = pack_param_at(p, number);
+	struct str part, rest = pack_text(p, param->expression);
+	uint32_t first = ti->count;
+	struct error err;
+
+	while (split_union(&rest, &part)) {
+		struct entry *e;
+
+		if (!part.len || !part_is_of(p, type, part))
+			continue;
+		e = add_entry(ti);
+		e->param = number;
+		e->kind = (uint16_t)param->type;
+		if (e->kind == PARAM_REFERENCE)
+			part = cut_resolve(p, part, &e->target);
+		e->path = fhirpath_compile(p, type, part, &err);
+		if (e->path) {
+			find_homes(p, type, ti, e);
+			continue;
+		}
+		not_compiled(p, type, param, &err);
+		while (ti->count > first)
+			fhirpath_free(ti->entries[--ti->count].path);
+		return;
+	}
+}
+
+static bool
+is_indexed(uint32_t param_type)
+{
+	return param_type == PARAM_TOKEN || param_type == PARAM_REFERENCE ||
+	       param_type == PARAM_STRING || param_type == PARAM_DATE || param_type == PARAM_URI;
+}
+
 static struct type_index *
 compile_type(const struct pack *p, uint32_t type)
 {
@@ -223,21 +242,12 @@ compile_type(const struct pack *p, uint32_t type)
 	uint32_t count;
 	const uint32_t *params = pack_type_params(p, type, &count);
 
-	ti->entries = xcalloc(count + 1, sizeof(ti->entries[0]));
 	ti->is_home = pack_find_compartment(p, pack_text(p, pack_type_at(p, type)->name)) != NULL;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct pack_param *param = pack_param_at(p, params[i]);
-		struct entry *e = &ti->entries[ti->count];
 
-		if (!is_indexed(param->type) || !param->expression.len)
-			continue;
-		e->param = params[i];
-		e->kind = (uint16_t)param->type;
-		e->path = compile(p, type, param, &e->target);
-		if (!e->path)
-			continue;
-		find_homes(p, type, ti, e);
-		ti->count++;
+		if (is_indexed(param->type) && param->expression.len)
+			compile_param(p, type, ti, params[i]);
 	}
 	return ti;
 }

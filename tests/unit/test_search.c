@@ -649,6 +649,7 @@ main(void)
 		test_match();
 		test_decoding();
 		test_bounds();
+		test_many_values();
 		test_every_parameter();
 	}
 	store_reader_close(reader);
