@@ -19,8 +19,15 @@
 
 struct error;
 
+/*
+ * Strict (the default): what is wrong is an error finding and is left out.
+ * Lenient: it is a warning; a value in another JSON type (a number or boolean in
+ * quotes, a string without), a single value where an array must be, and the
+ * first item of an array where a single value must be, are kept; the rest is
+ * left out. What is no JSON, or not a resource, is fatal in either.
+ */
 struct fhir_json_options {
-	bool lenient;  /* keep what can be kept; the rest is a warning */
+	bool lenient;
 	uint32_t type; /* resource type expected; PACK_NONE: any */
 };
 
@@ -30,13 +37,17 @@ struct fhir_json_options {
  * findings hold why (at least one of severity fatal or error). A record that
  * is returned may still have error findings: those elements are left out, and
  * the caller that promises valid data must refuse it when findings->errors is
- * not 0.
+ * not 0. The builder's limits hold: past one, the finding has the code
+ * "too-costly". Members may come in any order; the first of two of the same
+ * name counts. Issue codes: "structure" (JSON, shape, unknown and duplicate
+ * elements), "value" (lexical form), "required", "too-long" (a string, or the
+ * whole input), "too-costly" (a limit), "invalid" (another type of resource).
  */
 const struct record *fhir_json_read(struct str in, const struct fhir_json_options *options,
     struct record_builder *b, struct arena *a, struct findings *findings);
 
 enum {
-	FHIR_JSON_PRETTY = 1, /* two spaces a level, one member a line */
+	FHIR_JSON_PRETTY = 1, /* two spaces a level, a member or item a line */
 };
 
 /* Write the resource (or element) at node i. Past out's limit, out->full. */
@@ -56,7 +67,7 @@ enum splice_kind {
 };
 
 struct splice {
-	uint32_t offset; /* in the bytes written, growing */
+	uint32_t offset; /* from where the body starts in out, growing */
 	uint16_t kind;	 /* enum splice_kind */
 	uint32_t entry;	 /* of SPLICE_REFERENCE */
 };
@@ -67,9 +78,10 @@ struct splices {
 };
 
 /*
- * Tells whether a reference's text (Reference.reference, or a uri or canonical
- * value) names another entry of the transaction: true, with its number in
- * *entry. May be NULL: none do.
+ * Tells whether a text names another entry of the transaction: true, with its
+ * number in *entry. Asked for each Reference.reference, each value of type uri,
+ * url, canonical, oid and uuid, and each href and src in narrative (R4,
+ * 3.1.0.11.2). May be NULL: none do.
  */
 typedef bool reference_entry_fn(void *ctx, struct str reference, uint32_t *entry);
 
