@@ -31,6 +31,7 @@ struct http_shard {
 	size_t date_len;
 	int64_t date_second;
 	bool draining;
+	bool full; /* connections were turned away, and it was logged */
 };
 
 struct http_server {

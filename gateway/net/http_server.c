@@ -19,9 +19,16 @@ on_accept(void *ctx, int fd, const struct address *peer)
 	struct http_shard *shard = ctx;
 	struct http_server *s = shard->server;
 
-	if (atomic_load(&s->connections) < s->config.limits.connections)
+	if (atomic_load(&s->connections) < s->config.limits.connections) {
+		shard->full = false;
 		http_connection_start(shard, fd, peer, false);
-	else if (!s->config.tls && atomic_load(&s->refused) < REFUSED_MOST)
+		return;
+	}
+	if (!shard->full)
+		log_event(LOG_WARN, "connections-full", "protocol=http\tmost=%zu",
+		    s->config.limits.connections);
+	shard->full = true;
+	if (!s->config.tls && atomic_load(&s->refused) < REFUSED_MOST)
 		http_connection_start(shard, fd, peer, true);
 	else
 		close(fd);
@@ -101,7 +108,6 @@ http_server_new(struct loop *const *loops, unsigned loop_count, const struct htt
     struct error *err)
 {
 	struct http_server *s;
-	char text[ADDRESS_TEXT];
 
 	if (!config->handler.on_head || !config->handler.on_request || !config->handler.on_refused)
 		abort(); /* the application's mistake */
@@ -119,9 +125,6 @@ http_server_new(struct loop *const *loops, unsigned loop_count, const struct htt
 			http_server_free(s);
 			return NULL;
 		}
-	address_format(&s->config.address, text);
-	log_event(
-	    LOG_DEBUG, "listening", "protocol=%s\taddress=%s", config->tls ? "https" : "http", text);
 	return s;
 }
 

@@ -119,8 +119,8 @@ struct http_config {
 };
 
 /*
- * Listen on all the loops, which must not run yet. Logs the address (level debug).
- * Returns NULL with *err set when the address cannot be had.
+ * Listen on all the loops, which must not run yet. Returns NULL with *err set
+ * when the address cannot be had.
  */
 struct http_server *http_server_new(struct loop *const *loops, unsigned loop_count,
     const struct http_config *config, struct error *err);

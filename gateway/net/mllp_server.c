@@ -23,6 +23,7 @@ struct shard {
 	struct loop_service service;
 	struct connection *connections;
 	bool draining;
+	bool full; /* connections were turned away, and it was logged */
 };
 
 struct mllp_server {
@@ -306,9 +307,14 @@ on_accept(void *ctx, int fd, const struct address *peer)
 	struct connection *c;
 
 	if (atomic_load(&server->connections) >= limits->connections) {
+		if (!shard->full)
+			log_event(LOG_WARN, "connections-full", "protocol=mllp\tmost=%zu",
+			    limits->connections);
+		shard->full = true;
 		close(fd);
 		return;
 	}
+	shard->full = false;
 	atomic_fetch_add(&server->connections, 1);
 	c = xcalloc(1, sizeof(*c));
 	c->shard = shard;
@@ -395,7 +401,6 @@ mllp_server_new(struct loop *const *loops, unsigned loop_count, const struct mll
     struct error *err)
 {
 	struct mllp_server *s;
-	char text[ADDRESS_TEXT];
 
 	if (!config->handler.on_message)
 		abort(); /* the application's mistake */
@@ -410,9 +415,6 @@ mllp_server_new(struct loop *const *loops, unsigned loop_count, const struct mll
 			mllp_server_free(s);
 			return NULL;
 		}
-	address_format(&s->config.address, text);
-	log_event(
-	    LOG_DEBUG, "listening", "protocol=%s\taddress=%s", config->tls ? "mllps" : "mllp", text);
 	return s;
 }
 

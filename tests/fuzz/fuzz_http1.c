@@ -66,7 +66,8 @@ read_stream(struct str in, size_t step, struct seen *s)
 	struct error err;
 	int status = 0;
 
-	while (in.len) {
+	/* Once more at the end: a pause may have left something to tell. */
+	for (bool more = true; more;) {
 		size_t n = step < in.len ? step : in.len;
 		ssize_t used = http1_feed(h, in.p, n, &status, &err);
 
@@ -78,6 +79,7 @@ read_stream(struct str in, size_t step, struct seen *s)
 		}
 		if ((size_t)used > n)
 			abort();
+		more = in.len > 0;
 		in = str_from_index(in, (size_t)used);
 		if (http1_is_done(h))
 			http1_reset(h);
