@@ -572,6 +572,30 @@ test_bounds(void)
 	buf_release(&b);
 }
 
+/* A parameter whose expression is a union, over very many values. */
+static void
+test_many_values(void)
+{
+	struct store_index *rows;
+	struct arena a;
+	struct buf b;
+	struct str id;
+	uint32_t type, count = 0;
+
+	buf_init(&b, 1 << 24);
+	arena_init(&a, 256 << 20, 0);
+	buf_puts(&b, "{\"resourceType\":\"ValueSet\",\"status\":\"draft\",\"compose\":{"
+		     "\"include\":[{\"system\":\"urn:s\",\"concept\":[{\"code\":\"a\"}");
+	for (int i = 0; i < 20000; i++)
+		buf_printf(&b, ",{\"code\":\"c%d\"}", i);
+	buf_puts(&b, "]}]}}");
+	buf_put_byte(&b, '\0');
+	rows = extract(b.p, &a, &type, &id, &count);
+	ok(rows && count >= 20001, "20,000 codes of a value set");
+	arena_release(&a);
+	buf_release(&b);
+}
+
 static bool
 can_be_indexed(const struct pack_param *param)
 {
