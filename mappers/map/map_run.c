@@ -947,10 +947,25 @@ run_rule(const struct context *x, const struct rule *r)
 	}
 }
 
+/* Whether what a default is for is there: the first element of its path that
+ * is no backbone, in any of the backbones above it. */
+static bool
+is_there(const struct run *run, const struct node *at, const struct path *p, uint32_t i)
+{
+	const struct step *s = &p->steps[i];
+
+	if (i + 1 == p->count || pack_type_at(run->set->pack, s->type)->kind != PACK_BACKBONE)
+		return map_tree_has(run, at, s);
+	for (const struct node *n = at->first; n; n = n->next)
+		if (n->element == s->element && is_there(run, n, p, i + 1))
+			return true;
+	return false;
+}
+
 static void
 run_default(const struct context *x, const struct rule *r)
 {
-	if (r->path.count && !map_tree_has(x->run, x->target, &r->path.steps[0]))
+	if (r->path.count && !is_there(x->run, x->target, &r->path, 0))
 		run_set(x, r);
 }
 
