@@ -3,6 +3,21 @@
 
 #include "profiles/fhirpath_eval.h"
 
+/* Two primitive nodes of the same element have equal values: 1.0 and 1.00. */
+static bool
+same_value(const struct eval *e, uint32_t x, uint32_t y)
+{
+	struct fhirpath_item a, b;
+	int order;
+
+	if (str_eq(record_text(e->r, x), record_text(e->r, y)))
+		return true;
+	a = eval_item(e, x);
+	b = eval_item(e, y);
+	return a.value.len && b.value.len && a.kind != FHIRPATH_STRING &&
+	       value_compare(&a, &b, &order) == COMPARED && order == 0;
+}
+
 /* Two subtrees of the same type have the same values and children. */
 static bool
 same_children(struct eval *e, uint32_t x, uint32_t y)
@@ -15,8 +30,7 @@ same_children(struct eval *e, uint32_t x, uint32_t y)
 	e->steps -= size;
 	for (uint32_t i = 1; i < size; i++)
 		if (nodes[x + i].element != nodes[y + i].element ||
-		    nodes[x + i].end - x != nodes[y + i].end - y ||
-		    !str_eq(record_text(e->r, x + i), record_text(e->r, y + i)))
+		    nodes[x + i].end - x != nodes[y + i].end - y || !same_value(e, x + i, y + i))
 			return false;
 	return true;
 }

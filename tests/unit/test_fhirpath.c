@@ -17,7 +17,8 @@ static const char patient_json[] =
     "{\"resourceType\":\"Patient\",\"id\":\"p1\","
     "\"contained\":[{\"resourceType\":\"Practitioner\",\"id\":\"dr\"}],"
     "\"extension\":[{\"url\":\"http://x/colour\",\"valueString\":\"blue\"},"
-    "{\"url\":\"http://x/size\",\"valueDecimal\":1.50}],"
+    "{\"url\":\"http://x/size\",\"valueDecimal\":1.50},"
+    "{\"url\":\"http://x/size\",\"valueDecimal\":1.5}],"
     "\"identifier\":[{\"system\":\"urn:a\",\"value\":\"1\"},{\"system\":\"urn:b\",\"value\":\"2\"}]"
     ","
     "\"active\":true,"
@@ -109,10 +110,10 @@ static const struct row of_patient[] = {
 	{ "Patient.`name`.family", "Chalmers, Windsor" },
 	{ "Observation.value", "" },
 	{ "Resource.id", "p1" },
-	{ "DomainResource.extension.url", "http://x/colour, http://x/size" },
+	{ "DomainResource.extension.url", "http://x/colour, http://x/size, http://x/size" },
 	{ "deceased", "false" },
 	{ "Patient.multipleBirth", "2" },
-	{ "extension.value", "blue, 1.50" },
+	{ "extension.value", "blue, 1.50, 1.5" },
 	{ "contained", "Practitioner" },
 	{ "contained.id", "dr" },
 	{ "$this.id", "p1" },
@@ -147,7 +148,7 @@ static const struct row of_patient[] = {
 	{ "name.where(given = 'Jim').use", "usual" },
 	{ "name.where($index = 2).family", "Windsor" },
 	{ "name.select(given.first())", "Peter, Jim, Peter" },
-	{ "extension.value.ofType(decimal)", "1.50" },
+	{ "extension.value.ofType(decimal)", "1.50, 1.5" },
 	{ "(extension.value as string)", "blue" },
 	/* 5.3 subsetting */
 	{ "name[0].given[1]", "James" },
@@ -199,6 +200,8 @@ static const struct row of_patient[] = {
 	{ "name[0] = name[0]", "true" },
 	{ "name[0].given = name[2].given", "true" },
 	{ "name[0] = name[2]", "false" },
+	{ "extension[1] = extension[2]", "true" }, /* 1.50 and 1.5 */
+	{ "(extension[1] | extension[2]).count()", "1" },
 	/* 6.2 comparison */
 	{ "'a' < 'b'", "true" },
 	{ "9 < 10.5", "true" },
