@@ -77,16 +77,74 @@ eval_has(struct eval *e, uint32_t from, uint32_t to, const struct fhirpath_item 
 	return false;
 }
 
-int
-eval_distinct(struct eval *e, uint32_t base)
+/* Few items are compared each with each. */
+static int
+distinct_few(struct eval *e, uint32_t base)
 {
 	uint32_t kept = base;
 
-	for (uint32_t i = base; i < e->top; i++) {
-		if (eval_count(e, kept - base))
-			return -1;
+	for (uint32_t i = base; i < e->top; i++)
 		if (!eval_has(e, base, kept, &e->stack[i]))
 			e->stack[kept++] = e->stack[i];
+	e->top = kept;
+	return eval_count(e, 1);
+}
+
+/* A hash that equal items share. */
+static uint64_t
+item_hash(const struct eval *e, const struct fhirpath_item *item)
+{
+	const struct record_node *nodes = e->r->nodes;
+	uint64_t hash = item->type;
+
+	if (item->kind != FHIRPATH_NODE)
+		return value_hash(item);
+	for (uint32_t i = item->node + 1; i < nodes[item->node].end; i++) {
+		struct fhirpath_item inner = eval_item(e, i);
+
+		hash = (hash ^ nodes[i].element ^ value_hash(&inner)) *
+		       UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 32;
+	}
+	return hash;
+}
+
+/* Whether the item at i equals one in the table, which it is put into if not. */
+static bool
+is_seen(struct eval *e, uint32_t *table, uint32_t mask, uint32_t i, uint64_t hash)
+{
+	uint32_t at = (uint32_t)hash & mask;
+
+	for (; table[at]; at = (at + 1) & mask)
+		if (eval_equal_items(e, &e->stack[table[at] - 1], &e->stack[i]) == TRUTH_TRUE)
+			return true;
+	table[at] = i + 1;
+	return false;
+}
+
+int
+eval_distinct(struct eval *e, uint32_t base)
+{
+	uint32_t kept = base, count = e->top - base, slots = 64, *table;
+
+	if (count <= 16)
+		return distinct_few(e, base);
+	while (slots < count * 2)
+		slots *= 2;
+	table = arena_calloc(e->arena, slots, sizeof(*table));
+	if (!table)
+		return error_set(
+		    e->err, ERROR_LIMIT, "the expression was stopped: it needs too much memory");
+	for (uint32_t i = base; i < e->top; i++) {
+		struct fhirpath_item item = e->stack[i];
+		uint32_t size = item.node == FHIRPATH_MADE ? 1
+							   : e->r->nodes[item.node].end - item.node;
+
+		if (eval_count(e, size))
+			return -1;
+		e->stack[kept] = item;
+		if (!is_seen(e, table, slots - 1, kept, item_hash(e, &item)))
+			kept++;
 	}
 	e->top = kept;
 	return 0;

@@ -152,4 +152,7 @@ enum comparison {
 enum comparison
 value_compare(const struct fhirpath_item *x, const struct fhirpath_item *y, int *order);
 
+/* A hash that equal values of primitives share. */
+uint64_t value_hash(const struct fhirpath_item *x);
+
 #endif

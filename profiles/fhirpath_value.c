@@ -1,4 +1,5 @@
 /* FHIRPath's primitive values, compared. */
+#include "base/hash.h"
 #include "profiles/fhirpath_program.h"
 
 enum fhirpath_kind
@@ -265,4 +266,46 @@ value_compare(const struct fhirpath_item *x, const struct fhirpath_item *y, int 
 		return NOT_COMPARABLE;
 	*order = str_cmp(x->value, y->value);
 	return COMPARED;
+}
+
+static uint64_t
+mix(uint64_t hash, uint64_t more)
+{
+	hash = (hash ^ more) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 32;
+}
+
+static uint64_t
+hash_number(struct str s)
+{
+	struct digits d = read_digits(s);
+	uint64_t hash = mix(d.negative, (uint64_t)d.power);
+
+	for (size_t i = next_digit(&d, 0); i < d.text.len; i = next_digit(&d, i + 1))
+		hash = mix(hash, (unsigned char)d.text.p[i]);
+	return hash;
+}
+
+static uint64_t
+hash_moment(const struct fhirpath_item *x)
+{
+	struct moment m = read_moment(x);
+	bool whole = m.zoned && m.precision >= 5;
+	uint64_t hash = whole ? (uint64_t)minutes_of(&m) : 0;
+
+	for (int i = whole ? 5 : 0; i < m.precision; i++)
+		hash = mix(hash, (uint64_t)m.part[i]);
+	return hash;
+}
+
+uint64_t
+value_hash(const struct fhirpath_item *x)
+{
+	if (!x->value.len)
+		return 0;
+	if (kind_is_number(x->kind))
+		return hash_number(x->value);
+	if (kind_is_date(x->kind) || x->kind == FHIRPATH_TIME)
+		return hash_moment(x);
+	return hash64(x->value, x->kind);
 }

@@ -392,6 +392,45 @@ test_limits(void)
 	buf_release(&b);
 }
 
+/* Forty values, twenty of which are others written differently. */
+static void
+put_many(struct buf *b, int form)
+{
+	for (int i = 0; i < 40; i++) {
+		int n = i % 20;
+
+		buf_puts(b, i ? ").combine(" : "(");
+		if (form == 0)
+			buf_printf(b, "%d.%.*d", n, 1 + i / 7, 0);
+		else if (form == 1)
+			buf_printf(b, "'%d'", n);
+		else if (form == 2 && i < 20)
+			buf_printf(b, "@2012-01-01T%02d:30:00-05:00", n);
+		else if (form == 2)
+			buf_printf(b, "@2012-01-%02dT%02d:30:00Z", n < 19 ? 1 : 2, (n + 5) % 24);
+		else
+			buf_printf(b, "(%d = 3)", n);
+	}
+	buf_puts(b, ").distinct().count()");
+	buf_put_byte(b, 0);
+}
+
+static void
+test_many(void)
+{
+	static const struct row rows[] = { { "decimals", "20" }, { "texts", "20" },
+		{ "moments in two zones", "20" }, { "truths", "2" } };
+	const struct record *r = read_record(observation_json);
+	struct buf b;
+
+	for (int k = 0; k < 4; k++) {
+		buf_init(&b, 1 << 16);
+		put_many(&b, k);
+		is_str(answer(r, b.p), str_from(rows[k].answer), "distinct %s", rows[k].expression);
+		buf_release(&b);
+	}
+}
+
 static void
 test_truth(void)
 {
@@ -471,6 +510,7 @@ main(void)
 		test_rows(observation_json, ROWS(of_observation));
 		test_rows(bundle_json, ROWS(of_bundle));
 		test_truth();
+		test_many();
 		test_search_parameters();
 		test_limits();
 	}
