@@ -42,8 +42,6 @@ shape_name(char c)
 	}
 }
 
-/* ---- Resources ------------------------------------------------------- */
-
 /*
  * Find the text of "resourceType" in the object whose '{' was just read. It
  * comes first in nearly every resource; else all members are gone through, and
@@ -154,8 +152,6 @@ read_held_resource(struct reader *r, uint32_t element, uint32_t index, bool *kep
 	*kept = true;
 	return true;
 }
-
-/* ---- Values ---------------------------------------------------------- */
 
 /* A value that may stand in this element. */
 static bool
@@ -529,8 +525,6 @@ read_member(struct reader *r, struct frame *f, uint32_t element, bool companion)
 	return true;
 }
 
-/* ---- Members --------------------------------------------------------- */
-
 /*
  * What the member at p is called: an element of the type, or none. The guess
  * is what came behind the same element the last time; most often it is right,
@@ -763,8 +757,6 @@ read_object(struct reader *r, struct frame *f)
 	x->p++;
 	return finish_object(r, f);
 }
-
-/* ---- The whole text -------------------------------------------------- */
 
 static bool
 read_root(struct reader *r)

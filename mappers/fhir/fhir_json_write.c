@@ -33,8 +33,6 @@ struct writer {
 
 static void write_value(struct writer *w, uint32_t i);
 
-/* ---- Bytes ----------------------------------------------------------- */
-
 static inline bool
 room(struct writer *w, size_t n)
 {
@@ -205,8 +203,6 @@ put_name(struct writer *w, uint32_t element, bool companion, bool *any)
 		add_byte(w, ' ');
 }
 
-/* ---- Splices --------------------------------------------------------- */
-
 static void
 splice(struct writer *w, enum splice_kind kind, uint32_t entry)
 {
@@ -273,8 +269,6 @@ may_refer(const struct writer *w, enum pack_lexical kind, uint32_t element)
 	return element == w->reference || kind == LEXICAL_URI || kind == LEXICAL_URL ||
 	       kind == LEXICAL_CANONICAL || kind == LEXICAL_OID || kind == LEXICAL_UUID;
 }
-
-/* ---- Values ---------------------------------------------------------- */
 
 static void
 put_string(struct writer *w, enum pack_lexical kind, uint32_t element, struct str text)
@@ -501,8 +495,6 @@ fhir_json_write(
 	if (w.pretty)
 		buf_put_byte(out, '\n');
 }
-
-/* ---- For the store --------------------------------------------------- */
 
 /* "name":"", the text between the quotes to be spliced. */
 static void
