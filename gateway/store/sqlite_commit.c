@@ -222,13 +222,20 @@ find_earlier(struct work *k, uint32_t at, uint32_t *found)
 	return count;
 }
 
+/* Ops up to which all are settled: a find comes last, wherever it stands. */
+static uint32_t
+settled_before(const struct work *k, uint32_t at)
+{
+	return k->w->ops[at].verb == STORE_FIND ? k->w->count : at;
+}
+
 /* Whether an earlier op deletes or replaces the resource. */
 static bool
 is_superseded(struct work *k, uint32_t at, struct str id, bool *deleted)
 {
 	const struct store_op *op = &k->w->ops[at];
 
-	for (uint32_t i = 0; i < at; i++) {
+	for (uint32_t i = 0; i < settled_before(k, at); i++) {
 		const struct store_op *e = &k->w->ops[i];
 
 		if (e->type == op->type && str_eq(e->final_id, id) && e->verb != STORE_FIND &&
@@ -262,7 +269,7 @@ find_stored(struct work *k, uint32_t at, struct matched *out)
 		.visibility = k->w->visibility,
 	};
 
-	for (uint32_t i = 0; i < at; i++)
+	for (uint32_t i = 0; i < settled_before(k, at); i++)
 		deletes += k->w->ops[i].verb == STORE_DELETE && k->w->ops[i].type == op->type;
 	q.count = 2 + deletes;
 	if (sq_find(&k->s->conn, &k->s->names, &q, false, &k->s->scratch, k->w->arena, &page,
@@ -597,7 +604,7 @@ answer_found(struct work *k)
 
 		if (writes(op) || op->version || !op->final_id.len)
 			continue;
-		for (uint32_t j = 0; j < i; j++) {
+		for (uint32_t j = 0; j < settled_before(k, i); j++) {
 			const struct store_op *e = &k->w->ops[j];
 
 			if (!writes(e) || e->type != op->type || !str_eq(e->final_id, op->final_id))
@@ -685,7 +692,10 @@ apply(struct work *k, int64_t now_ms)
 	if (make_waiting(k) < 0)
 		return -1;
 	for (uint32_t i = 0; i < k->w->count; i++)
-		if (settle_op(k, i) < 0)
+		if (k->w->ops[i].verb != STORE_FIND && settle_op(k, i) < 0)
+			return -1;
+	for (uint32_t i = 0; i < k->w->count; i++)
+		if (k->w->ops[i].verb == STORE_FIND && settle_op(k, i) < 0)
 			return -1;
 	if (refuse_overlap(k) < 0)
 		return -1;

@@ -201,7 +201,7 @@ struct store_write {
  * spliced and written. Conditional matches see what earlier transactions of
  * the batch have written, what earlier ops delete, and, by token parameters,
  * what earlier ops create or update: two conditional creates of one identifier
- * make one resource.
+ * make one resource. A find is settled behind all others, wherever it stands.
  */
 int store_commit(struct store *s, struct store_write **writes, size_t count, struct error *err);
 

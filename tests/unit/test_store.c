@@ -447,6 +447,15 @@ test_conditions_inside(void)
 	is_int(commit_ops(&f, ops, 2, &w), 0, "delete and create again");
 	ok(ops[1].outcome == STORE_CREATED && str_is(ops[1].final_id, "b"),
 	    "makes another resource");
+	ops[0] = op_of(STORE_FIND, FAKE_PATIENT, "");
+	ops[0].match = (struct store_match){ &clause, 1 };
+	ops[1] = op_of(STORE_UPDATE, FAKE_PATIENT, "b");
+	ops[1].index = &row;
+	ops[1].index_count = 1;
+	is_int(commit_ops(&f, ops, 2, &w), 0, "a find before the op that writes what it finds");
+	ok(str_is(ops[0].final_id, "b") && ops[0].version == 2 &&
+		str_eq(ops[0].final_body, ops[1].final_body),
+	    "finds what is written");
 	for (int i = 0; i < 2; i++) {
 		ops[i] = op_of(STORE_UPDATE, FAKE_PATIENT, "x");
 		ops[i].match = (struct store_match){ &clause, 1 };
