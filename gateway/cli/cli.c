@@ -8,6 +8,7 @@
 
 const struct command cli_commands[] = {
 	{ "check", cmd_check, "say what is wrong with a configuration" },
+	{ "serve", cmd_serve, "run the gateway" },
 	{ "pack", cmd_pack, "compile FHIR packages into a file of definitions" },
 	{ "convert", cmd_convert, "convert messages and resources" },
 	{ "token", cmd_token, "make a bearer token for a sender" },

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the conversations in *.scenario against the real program.
+r"""Runs the conversations in *.scenario against the real program.
 
 A scenario is a text file. Lines that start with '#' say what it shows.
 
