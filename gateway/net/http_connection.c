@@ -437,6 +437,8 @@ detach(struct http_connection *c)
 			give_back(r);
 	} else if (handler->on_abort) {
 		handler->on_abort(handler->ctx, &r->shown);
+	} else if (r->state == REQUEST_COLLECTING || r->state == REQUEST_STREAMING) {
+		end_request(r); /* nothing else would */
 	}
 }
 

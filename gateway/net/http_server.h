@@ -96,9 +96,12 @@ struct http_handler {
 
 	/*
 	 * The client has gone (connection reset, closed in mid-body, or taking
-	 * nothing) while the request was in work. The application still has
-	 * to end it, here or later. May be NULL: it goes on as if nothing were.
-	 * A client that only closed its sending side gets its answer.
+	 * nothing) while the request was the application's. The application
+	 * still has to end it, here or later; in mid-body nothing else is
+	 * called for it. A client that only closed its sending side gets its
+	 * answer. NULL, for an application that keeps nothing before
+	 * on_request() and never returns HTTP_WAIT: a request cut in mid-body
+	 * is ended by itself, others by their answers.
 	 */
 	void (*on_abort)(void *ctx, struct http_request *r);
 
