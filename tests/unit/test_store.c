@@ -926,6 +926,54 @@ test_paging(void)
 	end(&f);
 }
 
+/* A search that would take long is stopped, and the reader goes on. */
+static void
+test_time_limit(void)
+{
+	struct store_options o = { .path = path_of("slow"), .pack = fake_pack(), .query_ms = 1 };
+	struct store_test tests[300];
+	struct store_clause clause = { tests, 300 };
+	struct store_query q = { .type = FAKE_PATIENT,
+		.clauses = &clause,
+		.clause_count = 1,
+		.count = 10,
+		.want_total = true,
+		.visibility = { .kind = SEES_EVERYTHING } };
+	struct fixture f;
+	struct store_page page;
+	struct error err = { 0 };
+	int64_t start;
+
+	arena_init(&f.a, 256 << 20, 0);
+	f.s = store_open(&o, &err);
+	f.r = store_reader_open(f.s, &err);
+	for (int b = 0; b < 40; b++) {
+		struct store_write w[100], *batch[100];
+		struct store_op ops[100];
+		char ids[100][16];
+
+		for (int i = 0; i < 100; i++) {
+			snprintf(ids[i], sizeof(ids[i]), "s%d", b * 100 + i);
+			ops[i] = op_of(STORE_CREATE, FAKE_PATIENT, ids[i]);
+			w[i] = (struct store_write){ .arena = &f.a, .ops = &ops[i], .count = 1 };
+			batch[i] = &w[i];
+		}
+		store_commit(f.s, batch, 100, NULL);
+	}
+	for (int i = 0; i < 300; i++)
+		tests[i] = token_test("urn:none", "none");
+	tests[299].kind = TEST_MISSING;
+	tests[299].value = STR("false");
+	start = clock_monotonic();
+	ok(store_search(f.r, &q, &f.a, &page, &err) < 0 && err.kind == ERROR_LIMIT,
+	    "a search that takes too long is stopped (%s)", err.text);
+	ok(clock_monotonic() - start < 2000000, "soon");
+	q.clause_count = 0;
+	q.want_total = false;
+	ok(store_search(f.r, &q, &f.a, &page, &err) == 0 && page.count == 10, "the reader goes on");
+	end(&f);
+}
+
 static void
 test_fold(void)
 {
@@ -986,6 +1034,7 @@ main(void)
 	test_full();
 	test_no_space();
 	test_paging();
+	test_time_limit();
 	snprintf(command, sizeof(command), "rm -rf %s", folder);
 	if (system(command) != 0)
 		return 1;
