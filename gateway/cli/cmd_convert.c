@@ -133,7 +133,7 @@ convert_hl7v2(struct convert *c, const char *file, struct str text, uint32_t lin
 static int
 convert_one(struct convert *c, const char *file, struct str text, uint32_t line, struct error *err)
 {
-	static const struct fhir_json_options any = { .type = PACK_NONE };
+	static const struct fhir_read_options any = { .type = PACK_NONE };
 	const struct record *r;
 	struct findings f;
 	struct arena a;

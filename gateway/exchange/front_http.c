@@ -243,7 +243,7 @@ static const struct record *
 read_body(struct http_exchange *h, struct worker *w)
 {
 	struct exchange *x = &h->x;
-	struct fhir_json_options options = {
+	struct fhir_read_options options = {
 		.lenient = h->preferences.lenient,
 		.type = h->route.interaction->id == INTERACTION_TRANSACTION
 			    ? x->gateway->fhir.bundle
@@ -345,7 +345,7 @@ transform(struct exchange *x)
 static struct str
 make_pretty(struct exchange *x, struct worker *w, struct str body)
 {
-	struct fhir_json_options options = { .lenient = true, .type = PACK_NONE };
+	struct fhir_read_options options = { .lenient = true, .type = PACK_NONE };
 	struct findings findings;
 	const struct record *r;
 	struct buf out;

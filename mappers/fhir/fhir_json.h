@@ -15,21 +15,10 @@
 #include "base/buf.h"
 #include "base/finding.h"
 #include "base/str.h"
+#include "mappers/fhir/fhir_read.h"
 #include "profiles/record.h"
 
 struct error;
-
-/*
- * Strict (the default): what is wrong is an error finding and is left out.
- * Lenient: it is a warning; a value in another JSON type (a number or boolean in
- * quotes, a string without), a single value where an array must be, and the
- * first item of an array where a single value must be, are kept; the rest is
- * left out. What is no JSON, or not a resource, is fatal in either.
- */
-struct fhir_json_options {
-	bool lenient;
-	uint32_t type; /* resource type expected; PACK_NONE: any */
-};
 
 /*
  * Read one resource, the whole of `in` (UTF-8, a BOM allowed), with builder b.
@@ -42,8 +31,12 @@ struct fhir_json_options {
  * name counts. Issue codes: "structure" (JSON, shape, unknown and duplicate
  * elements), "value" (lexical form), "required", "too-long" (a string, or the
  * whole input), "too-costly" (a limit), "invalid" (another type of resource).
+ *
+ * Lenient keeps a value in another JSON type (a number or boolean in quotes, a
+ * string without), a single value where an array must be, and the first item
+ * of an array where a single value must be; the rest is left out.
  */
-const struct record *fhir_json_read(struct str in, const struct fhir_json_options *options,
+const struct record *fhir_json_read(struct str in, const struct fhir_read_options *options,
     struct record_builder *b, struct arena *a, struct findings *findings);
 
 enum {

@@ -1,7 +1,7 @@
 /* What an object does at its end: members that came, values joined with their
  * companions. */
 #include "base/arena.h"
-#include "mappers/fhir/fhir_json_reader.h"
+#include "mappers/fhir/fhir_reader.h"
 
 /* Bits of one level of objects, used again by the next object there. */
 struct level_bits {

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "mappers/fhir/fhir_json.h"
-#include "mappers/fhir/fhir_json_reader.h"
+#include "mappers/fhir/fhir_reader.h"
 #include "profiles/lexical.h"
 
 static bool read_object(struct reader *r, struct frame *f);
@@ -817,7 +817,7 @@ reserve(struct reader *r, struct str in)
 }
 
 const struct record *
-fhir_json_read(struct str in, const struct fhir_json_options *options, struct record_builder *b,
+fhir_json_read(struct str in, const struct fhir_read_options *options, struct record_builder *b,
     struct arena *a, struct findings *findings)
 {
 	struct reader r = {

@@ -38,7 +38,7 @@ typedef void pass_fn(struct bench *b);
 static void
 read_ours(struct bench *b)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	struct findings findings;
 	struct arena a;
 
@@ -120,7 +120,7 @@ report(const char *name, double ours, double theirs)
 static size_t
 load(struct bench *b, struct arena *a)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	size_t written = 0, nodes = 0, size = 0;
 	struct findings findings;
 	struct buf out;

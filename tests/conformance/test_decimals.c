@@ -14,7 +14,7 @@
 static void
 try_file(const struct pack *p, struct str in)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	const struct record *r;
 	struct record_builder b;
 	struct findings findings;

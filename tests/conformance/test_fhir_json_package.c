@@ -73,7 +73,7 @@ show(const char *name, const struct findings *f)
 static void
 try_file(const char *folder, const char *name, struct record_builder *b, struct totals *t)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	const struct record *r;
 	struct findings findings;
 	struct buf in, out;

@@ -102,7 +102,7 @@ insert(struct buf *out, struct str text, size_t at, char c)
 static void
 rename_one(struct spoiled *s, struct str text, const struct name *name, struct buf *out)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	struct findings findings;
 	uint32_t line, column;
 	bool found = false;
@@ -128,7 +128,7 @@ rename_one(struct spoiled *s, struct str text, const struct name *name, struct b
 static void
 break_one(struct spoiled *s, struct str text, size_t at, struct buf *out)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	struct findings findings;
 	const struct finding *f;
 	uint32_t line, column;

@@ -16,7 +16,7 @@
 static bool
 reader_refuses_it(struct record_builder *b, struct str text)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	struct findings findings;
 	struct arena a;
 	bool refused;

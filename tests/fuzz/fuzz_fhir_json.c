@@ -29,7 +29,7 @@ static void
 try_again(
     const struct record *r, struct record_builder *b, struct arena *a, int flags, bool lenient)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	const struct record *again;
 	struct findings findings;
 	struct buf out;
@@ -51,7 +51,7 @@ try_again(
 static void
 try_reading(struct str in, struct record_builder *b, bool lenient)
 {
-	struct fhir_json_options options = { .type = PACK_NONE, .lenient = lenient };
+	struct fhir_read_options options = { .type = PACK_NONE, .lenient = lenient };
 	const struct record *r;
 	struct findings findings;
 	struct splices splices;

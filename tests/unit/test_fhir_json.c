@@ -17,7 +17,7 @@ static struct record_builder builder;
 static const struct record *
 read_text(struct str text, bool lenient, struct arena *a, struct findings *findings)
 {
-	struct fhir_json_options options = { .lenient = lenient, .type = PACK_NONE };
+	struct fhir_read_options options = { .lenient = lenient, .type = PACK_NONE };
 
 	findings_init(findings, a, 100);
 	return fhir_json_read(text, &options, &builder, a, findings);
@@ -404,7 +404,7 @@ test_lenient(void)
 static void
 test_options(void)
 {
-	struct fhir_json_options options = { .type = pack_find_resource(pack, STR("Patient")) };
+	struct fhir_read_options options = { .type = pack_find_resource(pack, STR("Patient")) };
 	struct findings findings;
 	struct arena a;
 
@@ -511,7 +511,7 @@ test_starved(void)
 	ok(refused > 10 && done > 10 && wrongly == 0,
 	    "with too little memory there is a finding, with enough a record");
 	for (uint32_t nodes = 1; nodes < 60; nodes++) {
-		struct fhir_json_options options = { .type = PACK_NONE };
+		struct fhir_read_options options = { .type = PACK_NONE };
 		struct record_limits limits = record_default_limits;
 		struct record_builder b;
 		struct findings findings;

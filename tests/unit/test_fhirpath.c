@@ -52,7 +52,7 @@ static const char bundle_json[] =
 static const struct record *
 read_record(const char *json)
 {
-	struct fhir_json_options options = { .lenient = true, .type = PACK_NONE };
+	struct fhir_read_options options = { .lenient = true, .type = PACK_NONE };
 	struct record_builder b;
 	struct findings findings;
 	const struct record *r;

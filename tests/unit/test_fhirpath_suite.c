@@ -196,7 +196,7 @@ read_xml(const struct pack *p, struct str in, struct record_builder *b, struct a
 static const struct record *
 read_json(struct str in, struct record_builder *b, struct arena *a)
 {
-	struct fhir_json_options options = { .lenient = true, .type = PACK_NONE };
+	struct fhir_read_options options = { .lenient = true, .type = PACK_NONE };
 	struct findings findings;
 
 	findings_init(&findings, a, 10);

@@ -201,7 +201,7 @@ static const struct {
 static struct store_index *
 extract(const char *json, struct arena *a, uint32_t *type, struct str *id, uint32_t *count)
 {
-	struct fhir_json_options options = { .type = PACK_NONE };
+	struct fhir_read_options options = { .type = PACK_NONE };
 	struct record_builder b;
 	struct findings findings;
 	const struct record *r;

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "base/buf.h"
-#include "mappers/fhir/fhir_json_reader.h"
+#include "mappers/fhir/fhir_reader.h"
 
 enum {
 	PATH_MOST = 4096,

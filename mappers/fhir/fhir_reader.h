@@ -1,9 +1,9 @@
 /*
- * fhir_json_reader.h - the inside of the FHIR JSON reader: what its files
+ * fhir_reader.h - the inside of the FHIR JSON reader: what its files
  * share. One reader lives on the stack of fhir_json_read().
  */
-#ifndef MAPPERS_FHIR_FHIR_JSON_READER_H
-#define MAPPERS_FHIR_FHIR_JSON_READER_H
+#ifndef MAPPERS_FHIR_FHIR_READER_H
+#define MAPPERS_FHIR_FHIR_READER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -60,7 +60,7 @@ struct reader {
 	const struct pack_type *types;
 	const struct pack_element *elements;
 	const char *names; /* the pack's texts */
-	const struct fhir_json_options *options;
+	const struct fhir_read_options *options;
 	struct findings *findings;
 	struct arena *arena;
 	struct frame *top;
