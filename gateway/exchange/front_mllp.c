@@ -255,10 +255,25 @@ fail_mapping(struct mllp_exchange *e)
 	return FAILED;
 }
 
-static enum outcome
-transform_work(struct exchange *x, struct worker *w)
+/*
+ * A value that is not of its data type: what the map leaves out, the sender
+ * would believe accepted. So the message is refused, and the place told.
+ */
+static void
+refuse_bad_values(struct findings *f)
 {
-	struct mllp_exchange *e = mllp_of(x);
+	for (struct finding *i = f->first; i; i = i->next) {
+		if (i->severity != SEVERITY_WARNING || strcmp(i->code, "value") != 0)
+			continue;
+		i->severity = SEVERITY_ERROR;
+		f->errors++;
+	}
+}
+
+static int
+convert(struct mllp_exchange *e, struct worker *w)
+{
+	struct exchange *x = &e->x;
 	struct map_options options = {
 		.zone_minutes = e->listener->config->zone_minutes,
 		.has_zone = true,
@@ -266,9 +281,19 @@ transform_work(struct exchange *x, struct worker *w)
 		.received = x->received,
 	};
 
-	if (map_convert(e->listener->maps, &e->er7, &options, x->arena, &w->builder, &x->record,
-		&e->coverage, &x->findings) != 0 ||
-	    x->findings.errors)
+	int result = map_convert(e->listener->maps, &e->er7, &options, x->arena, &w->builder,
+	    &x->record, &e->coverage, &x->findings);
+
+	refuse_bad_values(&x->findings);
+	return result == 0 && !x->findings.errors ? 0 : -1;
+}
+
+static enum outcome
+transform_work(struct exchange *x, struct worker *w)
+{
+	struct mllp_exchange *e = mllp_of(x);
+
+	if (convert(e, w) != 0)
 		return fail_mapping(e);
 	if (batch_init_bundle(&x->batch, &x->gateway->fhir, x->record, false, RETURN_MINIMAL,
 		x->arena, &x->findings) != 0)

@@ -274,15 +274,21 @@ namespace_uri(const struct context *x, struct str name)
 	return STR("");
 }
 
+/* As a message would have it: YYYYMMDDHHMMSS.SSS+0000. */
 static struct str
 received(const struct context *x)
 {
-	char text[INSTANT_TEXT];
+	char text[INSTANT_TEXT], out[INSTANT_TEXT + 8];
+	size_t len, n = 0;
 
 	if (x->run->options->received == 0)
 		return STR("");
-	return str_dup(
-	    x->run->arena, str_of(text, instant_format(x->run->options->received, text)));
+	len = instant_format(x->run->options->received, text);
+	for (size_t i = 0; i < len; i++)
+		if ((text[i] >= '0' && text[i] <= '9') || text[i] == '.')
+			out[n++] = text[i];
+	memcpy(out + n, "+0000", 5);
+	return str_dup(x->run->arena, str_of(out, n + 5));
 }
 
 /* All that are not empty, a space between. */
