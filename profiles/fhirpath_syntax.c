@@ -6,35 +6,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/utf8.h"
-
-enum token_kind {
-	TOKEN_END,
-	TOKEN_NAME,
-	TOKEN_QUOTED, /* `name` */
-	TOKEN_STRING,
-	TOKEN_INTEGER,
-	TOKEN_DECIMAL,
-	TOKEN_DATE,
-	TOKEN_DATETIME,
-	TOKEN_TIME,
-	TOKEN_CONSTANT, /* %name */
-	TOKEN_VARIABLE, /* $name */
-	TOKEN_SYMBOL,
-};
-
-struct token {
-	enum token_kind kind;
-	uint32_t at, end;
-	struct str text; /* for strings and names: free of escapes */
-};
-
-struct parser {
-	struct str in;
-	struct arena *arena;
-	struct error *err;
-	struct token now;
-	unsigned depth;
-};
+#include "profiles/fhirpath_lex.h"
 
 int
 syntax_error(struct error *err, struct str expression, uint32_t at, const char *fmt, ...)
@@ -57,273 +29,6 @@ syntax_error(struct error *err, struct str expression, uint32_t at, const char *
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	return error_set(err, ERROR_INVALID, "line %u, column %u: %s", line, column, why);
-}
-
-static bool
-is_digit(int c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-starts_name(int c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static int
-peek(const struct parser *p, size_t i)
-{
-	return i < p->in.len ? (unsigned char)p->in.p[i] : -1;
-}
-
-static int
-fail(struct parser *p, uint32_t at, const char *why)
-{
-	return syntax_error(p->err, p->in, at, "%s", why);
-}
-
-/* Skip white space and comments; -1 when a comment has no end. */
-static int
-skip_space(struct parser *p, size_t *i)
-{
-	for (;;) {
-		int c = peek(p, *i);
-
-		if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
-			++*i;
-		} else if (c == '/' && peek(p, *i + 1) == '/') {
-			while (*i < p->in.len && p->in.p[*i] != '\n')
-				++*i;
-		} else if (c == '/' && peek(p, *i + 1) == '*') {
-			ptrdiff_t end = str_find_str(str_from_index(p->in, *i + 2), STR("*/"));
-
-			if (end < 0)
-				return fail(p, (uint32_t)*i, "this comment has no end");
-			*i += 4 + (size_t)end;
-		} else {
-			return 0;
-		}
-	}
-}
-
-/* The character of \uXXXX at s; false when it is none. */
-static bool
-read_unicode(struct str s, uint32_t *out)
-{
-	*out = 0;
-	if (s.len < 4)
-		return false;
-	for (int i = 0; i < 4; i++) {
-		int c = s.p[i], v = is_digit(c) ? c - '0' : (c | 32) - 'a' + 10;
-
-		if (!is_digit(c) && ((c | 32) < 'a' || (c | 32) > 'f'))
-			return false;
-		*out = *out << 4 | (uint32_t)v;
-	}
-	return true;
-}
-
-/* A quoted text from in[*i], its opening quote, free of escapes. */
-static int
-read_quoted(struct parser *p, size_t *i, struct str *out)
-{
-	static const char from[] = "tnrf", to[] = "\t\n\r\f";
-	uint32_t at = (uint32_t)*i, unit;
-	char quote = p->in.p[*i], *text = arena_alloc_bytes(p->arena, p->in.len - *i);
-	size_t n = 0;
-
-	if (!text)
-		return fail(p, at, "the expression needs too much memory");
-	for (++*i; *i < p->in.len; ++*i) {
-		char c = p->in.p[*i];
-		const char *f;
-
-		if (c == quote) {
-			++*i;
-			*out = str_of(text, n);
-			return 0;
-		}
-		if (c != '\\') {
-			text[n++] = c;
-			continue;
-		}
-		c = (char)peek(p, ++*i);
-		f = *i < p->in.len && c ? strchr(from, c) : NULL;
-		if (f) {
-			text[n++] = to[f - from];
-		} else if (c == 'u' && read_unicode(str_from_index(p->in, *i + 1), &unit)) {
-			if (unit >= 0xd800 && unit <= 0xdfff)
-				return fail(p, (uint32_t)*i - 1, "half of a surrogate pair");
-			n += utf8_encode(unit, text + n);
-			*i += 4;
-		} else if (c == '\\' || c == '/' || c == '\'' || c == '"' || c == '`') {
-			text[n++] = c;
-		} else {
-			return fail(p, (uint32_t)*i - 1, "there is no such escape");
-		}
-	}
-	return fail(p, at, "this text has no closing quote");
-}
-
-/* As many as most digits; how many there are. */
-static size_t
-count_digits(const struct parser *p, size_t i, size_t most)
-{
-	size_t n = 0;
-
-	while (n < most && is_digit(peek(p, i + n)))
-		n++;
-	return n;
-}
-
-/* hh(:mm(:ss(.f+)?)?)? from in[*i]; false when there is none. */
-static bool
-read_clock(const struct parser *p, size_t *i)
-{
-	if (count_digits(p, *i, 2) != 2)
-		return false;
-	*i += 2;
-	for (int part = 0; part < 2; part++) {
-		if (peek(p, *i) != ':' || count_digits(p, *i + 1, 2) != 2)
-			return true;
-		*i += 3;
-	}
-	if (peek(p, *i) == '.' && is_digit(peek(p, *i + 1)))
-		*i += 1 + count_digits(p, *i + 1, p->in.len);
-	return true;
-}
-
-static bool
-read_zone(const struct parser *p, size_t *i)
-{
-	int c = peek(p, *i);
-
-	if (c == 'Z') {
-		++*i;
-	} else if ((c == '+' || c == '-') && count_digits(p, *i + 1, 2) == 2 &&
-		   peek(p, *i + 3) == ':' && count_digits(p, *i + 4, 2) == 2) {
-		*i += 6;
-	} else {
-		return false;
-	}
-	return true;
-}
-
-/* @2015-02-04T14:34:28Z and the like, from in[*i], the @. */
-static int
-read_moment(struct parser *p, size_t *i, struct token *t)
-{
-	size_t first = ++*i;
-
-	if (peek(p, *i) == 'T') {
-		first = ++*i;
-		t->kind = TOKEN_TIME;
-		if (!read_clock(p, i))
-			return fail(p, t->at, "expected a time as @T14:30");
-		if (read_zone(p, i))
-			return fail(p, t->at, "a time has no time zone");
-	} else {
-		t->kind = TOKEN_DATE;
-		if (count_digits(p, *i, 4) != 4)
-			return fail(p, t->at, "expected a date as @2015-02-04");
-		*i += 4;
-		for (int part = 0; part < 2; part++)
-			if (peek(p, *i) == '-' && count_digits(p, *i + 1, 2) == 2)
-				*i += 3;
-		if (peek(p, *i) == 'T') {
-			++*i;
-			t->kind = TOKEN_DATETIME;
-			if (read_clock(p, i))
-				read_zone(p, i);
-		}
-	}
-	t->text = str_of(p->in.p + first, *i - first);
-	return 0;
-}
-
-static void
-read_number(const struct parser *p, size_t *i, struct token *t)
-{
-	size_t first = *i;
-
-	*i += count_digits(p, *i, p->in.len);
-	t->kind = TOKEN_INTEGER;
-	if (peek(p, *i) == '.' && is_digit(peek(p, *i + 1))) {
-		t->kind = TOKEN_DECIMAL;
-		*i += 1 + count_digits(p, *i + 1, p->in.len);
-	}
-	t->text = str_of(p->in.p + first, *i - first);
-}
-
-static struct str
-read_word(const struct parser *p, size_t *i)
-{
-	size_t first = *i;
-
-	while (starts_name(peek(p, *i)) || is_digit(peek(p, *i)))
-		++*i;
-	return str_of(p->in.p + first, *i - first);
-}
-
-static int
-read_symbol(struct parser *p, size_t *i, struct token *t)
-{
-	static const char *const symbols[] = { "<=", ">=", "!=", "!~", "<", ">", "=", "~", "+", "-",
-		"*", "/", "&", "|", ".", ",", "(", ")", "[", "]", "{", "}" };
-
-	t->kind = TOKEN_SYMBOL;
-	for (size_t k = 0; k < sizeof(symbols) / sizeof(symbols[0]); k++) {
-		if (!str_starts(str_from_index(p->in, *i), str_from(symbols[k])))
-			continue;
-		t->text = str_from(symbols[k]);
-		*i += t->text.len;
-		return 0;
-	}
-	return fail(p, t->at, "this character has no meaning here");
-}
-
-/* Read the next token into p->now. */
-static int
-next(struct parser *p)
-{
-	size_t i = p->now.end;
-	struct token t = { 0 };
-	int c, rc = 0;
-
-	if (skip_space(p, &i))
-		return -1;
-	t.at = (uint32_t)i;
-	c = peek(p, i);
-	if (c < 0) {
-		t.kind = TOKEN_END;
-	} else if (starts_name(c)) {
-		t.kind = TOKEN_NAME;
-		t.text = read_word(p, &i);
-	} else if (is_digit(c)) {
-		read_number(p, &i, &t);
-	} else if (c == '\'' || c == '`') {
-		t.kind = c == '`' ? TOKEN_QUOTED : TOKEN_STRING;
-		rc = read_quoted(p, &i, &t.text);
-	} else if (c == '@') {
-		rc = read_moment(p, &i, &t);
-	} else if (c == '$') {
-		t.kind = TOKEN_VARIABLE;
-		i++;
-		t.text = read_word(p, &i);
-	} else if (c == '%') {
-		t.kind = TOKEN_CONSTANT;
-		i++;
-		if (peek(p, i) == '\'' || peek(p, i) == '`')
-			rc = read_quoted(p, &i, &t.text);
-		else
-			t.text = read_word(p, &i);
-	} else {
-		rc = read_symbol(p, &i, &t);
-	}
-	t.end = (uint32_t)i;
-	p->now = t;
-	return rc;
 }
 
 static bool
@@ -352,7 +57,7 @@ take_symbol(struct parser *p, const char *symbol)
 {
 	if (!is_symbol(p, symbol))
 		return expected(p, symbol);
-	return next(p);
+	return lex_next(p);
 }
 
 static struct syntax *
@@ -363,7 +68,7 @@ make(
 	unsigned depth = 0;
 
 	if (!s) {
-		fail(p, at, "the expression needs too much memory");
+		lex_fail(p, at, "the expression needs too much memory");
 		return NULL;
 	}
 	if (left)
@@ -371,7 +76,7 @@ make(
 	if (right && right->depth > depth)
 		depth = right->depth;
 	if (depth + 1 > SYNTAX_DEPTH) {
-		fail(p, at, "the expression is nested too deeply");
+		lex_fail(p, at, "the expression is nested too deeply");
 		return NULL;
 	}
 	s->kind = (uint8_t)kind;
@@ -440,7 +145,7 @@ parse_args(struct parser *p, struct syntax *call)
 {
 	struct syntax **tail = &call->args;
 
-	if (next(p))
+	if (lex_next(p))
 		return -1;
 	while (!is_symbol(p, ")")) {
 		if (call->arg_count && take_symbol(p, ","))
@@ -453,7 +158,7 @@ parse_args(struct parser *p, struct syntax *call)
 		tail = &(*tail)->next;
 		call->arg_count++;
 	}
-	return next(p);
+	return lex_next(p);
 }
 
 /* name or name(…), as an element of left. */
@@ -465,7 +170,7 @@ parse_name(struct parser *p, struct syntax *left)
 	if (!s)
 		return NULL;
 	s->text = p->now.text;
-	if (next(p))
+	if (lex_next(p))
 		return NULL;
 	if (!is_symbol(p, "("))
 		return s;
@@ -482,11 +187,11 @@ parse_literal(struct parser *p, enum syntax_kind kind)
 	if (!s)
 		return NULL;
 	s->text = p->now.text;
-	if (next(p))
+	if (lex_next(p))
 		return NULL;
 	if (number && p->now.kind == TOKEN_STRING) {
 		s->kind = SYNTAX_QUANTITY;
-		return next(p) ? NULL : s;
+		return lex_next(p) ? NULL : s;
 	}
 	if (number && p->now.kind == TOKEN_NAME) {
 		static const char *const units[] = { "year", "month", "week", "day", "hour",
@@ -499,7 +204,7 @@ parse_literal(struct parser *p, enum syntax_kind kind)
 			if (!str_is(word, units[i]))
 				continue;
 			s->kind = SYNTAX_QUANTITY;
-			return next(p) ? NULL : s;
+			return lex_next(p) ? NULL : s;
 		}
 	}
 	return s;
@@ -518,7 +223,7 @@ parse_variable(struct parser *p)
 		s = make(p, SYNTAX_TOTAL, p->now.at, NULL, NULL);
 	else
 		return expected(p, "$this, $index or $total"), NULL;
-	return s && next(p) == 0 ? s : NULL;
+	return s && lex_next(p) == 0 ? s : NULL;
 }
 
 static struct syntax *
@@ -528,13 +233,13 @@ parse_symbol_term(struct parser *p)
 	uint32_t at = p->now.at;
 
 	if (is_symbol(p, "(")) {
-		if (next(p))
+		if (lex_next(p))
 			return NULL;
 		s = parse_binary(p, 0);
 		return s && take_symbol(p, ")") == 0 ? s : NULL;
 	}
 	if (is_symbol(p, "{")) {
-		if (next(p) || take_symbol(p, "}"))
+		if (lex_next(p) || take_symbol(p, "}"))
 			return NULL;
 		return make(p, SYNTAX_EMPTY, at, NULL, NULL);
 	}
@@ -585,7 +290,7 @@ parse_postfix(struct parser *p)
 		uint32_t at = p->now.at;
 
 		if (is_symbol(p, ".")) {
-			if (next(p))
+			if (lex_next(p))
 				return NULL;
 			if (p->now.kind == TOKEN_VARIABLE)
 				return expected(p, "a name or a function behind the point"), NULL;
@@ -595,7 +300,7 @@ parse_postfix(struct parser *p)
 		} else if (is_symbol(p, "[")) {
 			struct syntax *index;
 
-			if (next(p))
+			if (lex_next(p))
 				return NULL;
 			index = parse_binary(p, 0);
 			if (!index || take_symbol(p, "]"))
@@ -618,10 +323,10 @@ parse_signed(struct parser *p)
 	if (!minus && !is_symbol(p, "+"))
 		return parse_postfix(p);
 	if (++p->depth > SYNTAX_DEPTH) {
-		fail(p, at, "the expression is nested too deeply");
+		lex_fail(p, at, "the expression is nested too deeply");
 		return NULL;
 	}
-	if (next(p))
+	if (lex_next(p))
 		return NULL;
 	operand = parse_signed(p);
 	p->depth--;
@@ -640,20 +345,20 @@ parse_type(struct parser *p, struct syntax *left, enum syntax_kind kind)
 	struct syntax *s = make(p, kind, p->now.at, left, NULL);
 	struct str name;
 
-	if (!s || next(p))
+	if (!s || lex_next(p))
 		return NULL;
 	if (!is_name(p))
 		return expected(p, "the name of a type"), NULL;
 	name = p->now.text;
-	if (next(p))
+	if (lex_next(p))
 		return NULL;
 	while (is_symbol(p, ".")) {
-		if (next(p))
+		if (lex_next(p))
 			return NULL;
 		if (!is_name(p))
 			return expected(p, "the name of a type"), NULL;
 		name = str_printf(p->arena, "%.*s.%.*s", STR_ARG(name), STR_ARG(p->now.text));
-		if (next(p))
+		if (lex_next(p))
 			return NULL;
 	}
 	s->text = name;
@@ -689,7 +394,7 @@ parse_operators(struct parser *p, int least)
 		o = find_operator(p, least);
 		if (o < 0)
 			return s;
-		if (next(p))
+		if (lex_next(p))
 			return NULL;
 		right = parse_binary(p, operators[o].binds);
 		if (!right)
@@ -707,7 +412,7 @@ parse_binary(struct parser *p, int least)
 	struct syntax *s;
 
 	if (++p->depth > SYNTAX_DEPTH) {
-		fail(p, p->now.at, "the expression is nested too deeply");
+		lex_fail(p, p->now.at, "the expression is nested too deeply");
 		return NULL;
 	}
 	s = parse_operators(p, least);
@@ -730,7 +435,7 @@ syntax_parse(struct str expression, struct arena *a, struct error *err)
 		    err, expression, (uint32_t)utf8_valid_prefix(expression), "this is not UTF-8");
 		return NULL;
 	}
-	if (next(&p))
+	if (lex_next(&p))
 		return NULL;
 	s = parse_binary(&p, 0);
 	if (s && p.now.kind != TOKEN_END) {

@@ -4,6 +4,7 @@ libprofiles_a_SOURCES = \
 	profiles/fhirpath_compile.c profiles/fhirpath_value.c \
 	profiles/fhirpath_eval.c profiles/fhirpath_eval.h \
 	profiles/fhirpath_functions.c profiles/fhirpath_operators.c \
+	profiles/fhirpath_lex.c profiles/fhirpath_lex.h \
 	profiles/fhirpath_syntax.c profiles/fhirpath_syntax.h \
 	profiles/pack.c profiles/pack.h profiles/pack_format.h \
 	profiles/pack_build.c profiles/pack_build.h \

@@ -20,8 +20,7 @@ type_list(struct pack_builder *b, const struct definition *d, const char *member
 	size_t i;
 	int rc = 0;
 
-	json_array_foreach(names, i, name)
-	{
+	json_array_foreach(names, i, name) {
 		numbers[i] = find_source_type(b, str_from(json_string_value(name)));
 		if (numbers[i] == PACK_NONE && !rc)
 			rc = refuse_definition(err, d, "its %s '%s' is no type of this release",
@@ -64,8 +63,7 @@ add_components(struct pack_builder *b, const struct definition *d)
 	uint32_t first = table_count(b, TABLE_COMPONENTS);
 	size_t i;
 
-	json_array_foreach(components, i, c)
-	{
+	json_array_foreach(components, i, c) {
 		struct pack_component row = { js_text_add(b, c, "definition"),
 			js_text_add(b, c, "expression") };
 
@@ -171,16 +169,14 @@ add_members(
 	size_t i, j;
 
 	out->first = table_count(b, TABLE_MEMBERS);
-	json_array_foreach(resources, i, resource)
-	{
+	json_array_foreach(resources, i, resource) {
 		struct str code = js_text(resource, "code");
 		struct pack_member row = { .type = find_source_type(b, code) };
 
 		if (row.type == PACK_NONE)
 			return refuse_definition(err, d,
 			    "its resource '%.*s' is no type of this release", STR_ARG(code));
-		json_array_foreach(json_object_get(resource, "param"), j, param)
-		{
+		json_array_foreach(json_object_get(resource, "param"), j, param) {
 			row.param = text_add(b, str_from(json_string_value(param)));
 			table_add(b, TABLE_MEMBERS, &row, 1);
 		}
@@ -232,8 +228,7 @@ add_parameters(struct pack_builder *b, const struct definition *d)
 	uint32_t first = table_count(b, TABLE_PARAMETERS);
 	size_t i;
 
-	json_array_foreach(parameters, i, p)
-	{
+	json_array_foreach(parameters, i, p) {
 		int64_t max;
 		struct pack_parameter row = {
 			.name = js_text_add(b, p, "name"),

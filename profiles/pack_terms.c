@@ -14,9 +14,11 @@ is_abstract(const json_t *concept)
 	json_t *properties = json_object_get(concept, "property"), *p;
 	size_t i;
 
-	json_array_foreach(properties, i, p) if ((str_is(js_text(p, "code"), "notSelectable") ||
-						     str_is(js_text(p, "code"), "abstract")) &&
-						 js_true(p, "valueBoolean")) return true;
+	json_array_foreach(properties, i, p)
+		if ((str_is(js_text(p, "code"), "notSelectable") ||
+			str_is(js_text(p, "code"), "abstract")) &&
+		    js_true(p, "valueBoolean"))
+			return true;
 	return false;
 }
 
@@ -38,8 +40,7 @@ add_concepts(
 	if (depth > CONCEPT_DEPTH)
 		return refuse_definition(
 		    err, c->def, "its concepts lie over %d levels deep", CONCEPT_DEPTH);
-	json_array_foreach(list, i, concept)
-	{
+	json_array_foreach(list, i, concept) {
 		struct str code = js_text(concept, "code");
 		struct pack_concept row = {
 			.code = text_add(c->b, code),
@@ -103,8 +104,7 @@ add_filters(struct pack_builder *b, const struct definition *d, const json_t *in
 	size_t i;
 
 	out->first = table_count(b, TABLE_FILTERS);
-	json_array_foreach(filters, i, f)
-	{
+	json_array_foreach(filters, i, f) {
 		struct pack_filter row = { js_text_add(b, f, "property"),
 			js_text_add(b, f, "value"), 0 };
 		struct str op = js_text(f, "op");
@@ -128,8 +128,7 @@ add_listed(struct pack_builder *b, const json_t *include)
 	uint32_t first = table_count(b, TABLE_CONCEPTS);
 	size_t i;
 
-	json_array_foreach(concepts, i, c)
-	{
+	json_array_foreach(concepts, i, c) {
 		struct pack_concept row = { js_text_add(b, c, "code"), js_text_add(b, c, "display"),
 			PACK_NONE, 0 };
 
@@ -146,7 +145,8 @@ add_value_sets(struct pack_builder *b, const json_t *include)
 	struct pack_run run;
 	size_t i;
 
-	json_array_foreach(sets, i, s) rows[i] = text_add(b, str_from(json_string_value(s)));
+	json_array_foreach(sets, i, s)
+		rows[i] = text_add(b, str_from(json_string_value(s)));
 	run = run_intern(b, TABLE_TEXTS, rows, (uint32_t)i);
 	free(rows);
 	return run;
@@ -159,8 +159,7 @@ add_includes(struct pack_builder *b, const struct definition *d, const char *mem
 	json_t *list = json_object_get(json_object_get(d->root, "compose"), member), *include;
 	size_t i;
 
-	json_array_foreach(list, i, include)
-	{
+	json_array_foreach(list, i, include) {
 		struct pack_include row = {
 			.system = js_text_add(b, include, "system"),
 			.version = js_text_add(b, include, "version"),
@@ -206,8 +205,7 @@ add_map_rows(struct pack_builder *b, const json_t *group, const json_t *element)
 	};
 	size_t i;
 
-	json_array_foreach(targets, i, t)
-	{
+	json_array_foreach(targets, i, t) {
 		row.target_code = js_text_add(b, t, "code");
 		row.equivalence = js_text_add(b, t, "equivalence");
 		table_add(b, TABLE_MAP_ROWS, &row, 1);
@@ -243,8 +241,11 @@ compile_concept_maps(
 		size_t j, k;
 
 		row.rows.first = table_count(b, TABLE_MAP_ROWS);
-		json_array_foreach(json_object_get(d->root, "group"), j, group) json_array_foreach(
-		    json_object_get(group, "element"), k, element) add_map_rows(b, group, element);
+		json_array_foreach(json_object_get(d->root, "group"), j, group) {
+			json_array_foreach(json_object_get(group, "element"), k, element) {
+				add_map_rows(b, group, element);
+			}
+		}
 		row.rows.count = table_count(b, TABLE_MAP_ROWS) - row.rows.first;
 		table_add(b, TABLE_CONCEPT_MAPS, &row, 1);
 		index_add(b, INDEX_CONCEPT_MAP, 0, d->url, false, i);

@@ -139,8 +139,7 @@ fhir_type_of(const json_t *type)
 	json_t *extensions = json_object_get(type, "extension"), *x;
 	size_t i;
 
-	json_array_foreach(extensions, i, x)
-	{
+	json_array_foreach(extensions, i, x) {
 		struct str value = js_text(x, "valueUrl");
 
 		if (!str_ends(js_text(x, "url"), STR("/structuredefinition-fhir-type")))
@@ -208,11 +207,11 @@ add_targets(struct pack_builder *b, const json_t *element)
 	struct pack_run run;
 	size_t i, j;
 
-	json_array_foreach(types, i, type)
-	    json_array_foreach(json_object_get(type, "targetProfile"), j, target)
-	{
-		rows = xrealloc(rows, (count + 1) * sizeof(*rows));
-		rows[count++] = text_add(b, str_from(json_string_value(target)));
+	json_array_foreach(types, i, type) {
+		json_array_foreach(json_object_get(type, "targetProfile"), j, target) {
+			rows = xrealloc(rows, (count + 1) * sizeof(*rows));
+			rows[count++] = text_add(b, str_from(json_string_value(target)));
+		}
 	}
 	run = run_intern(b, TABLE_TEXTS, rows, count);
 	free(rows);
@@ -261,8 +260,9 @@ flags_of(struct pack_builder *b, const json_t *element, uint32_t type)
 		flags |= ELEMENT_SUMMARY;
 	if (js_true(element, "isModifier"))
 		flags |= ELEMENT_MODIFIER;
-	json_array_foreach(representation, i,
-	    r) if (str_is(str_from(json_string_value(r)), "xmlAttr")) flags |= ELEMENT_ATTRIBUTE;
+	json_array_foreach(representation, i, r)
+		if (str_is(str_from(json_string_value(r)), "xmlAttr"))
+			flags |= ELEMENT_ATTRIBUTE;
 	if (t->kind == PACK_PRIMITIVE)
 		flags |= ELEMENT_PRIMITIVE;
 	if (t->kind == PACK_RESOURCE)
@@ -368,8 +368,7 @@ lay_out_choice(struct laying *l, const json_t *element, struct str stem, struct 
 	size_t i;
 
 	l->choices++;
-	json_array_foreach(types, i, type)
-	{
+	json_array_foreach(types, i, type) {
 		if (resolve_type(l->b, l->source->def, element, type, &t, err))
 			return -1;
 		put_element(
