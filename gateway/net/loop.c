@@ -20,8 +20,8 @@ enum {
 	SLOT_BITS = 24,
 	GENERATION_BITS = 32,
 	CONNECTIONS_MOST = 1 << SLOT_BITS,
-	NO_SLOT = UINT32_MAX,
-	NOT_STOPPING = UINT32_MAX,
+	NO_SLOT = INT32_MAX,
+	NOT_STOPPING = INT32_MAX,
 };
 
 /* A connection's place; free ones are chained by next_free. */

@@ -8,9 +8,9 @@
  * finds nothing and is dropped.
  *
  * Life: loop_new(); servers and timers are put on it; loop_start() runs it;
- * loop_stop() drains it; loop_join() waits for its thread; then the lanes are
- * freed, loop_flush() takes what they still brought home, the servers are
- * freed, and loop_free().
+ * loop_stop() drains it; loop_join() waits for its thread. Then lane_stop() the
+ * lanes, loop_flush() what they still brought home (which may try to submit
+ * more, and is refused), free the servers, lane_free() and loop_free().
  */
 #ifndef GATEWAY_NET_LOOP_H
 #define GATEWAY_NET_LOOP_H
