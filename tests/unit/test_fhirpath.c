@@ -431,6 +431,29 @@ test_many(void)
 	}
 }
 
+/* A union of two long lists of the same codes, within the limits. */
+static void
+test_long_union(void)
+{
+	struct buf b;
+
+	buf_init(&b, 8 << 20);
+	buf_puts(&b,
+	    "{\"resourceType\":\"ValueSet\",\"status\":\"active\",\"compose\":{\"include\":"
+	    "[{\"system\":\"urn:a\",\"concept\":[");
+	for (int i = 0; i < 20000; i++)
+		buf_printf(&b, "%s{\"code\":\"c%d\"}", i ? "," : "", i);
+	buf_puts(&b, "]}]},\"expansion\":{\"timestamp\":\"2020-01-01\",\"contains\":[");
+	for (int i = 0; i < 20000; i++)
+		buf_printf(&b, "%s{\"code\":\"c%d\"}", i ? "," : "", i + 5);
+	buf_puts(&b, "]}}");
+	buf_put_byte(&b, 0);
+	is_str(answer(read_record(b.p), "(ValueSet.expansion.contains.code | "
+					"ValueSet.compose.include.concept.code).count()"),
+	    STR("20005"), "a long union");
+	buf_release(&b);
+}
+
 static void
 test_truth(void)
 {
@@ -511,6 +534,7 @@ main(void)
 		test_rows(bundle_json, ROWS(of_bundle));
 		test_truth();
 		test_many();
+		test_long_union();
 		test_search_parameters();
 		test_limits();
 	}
