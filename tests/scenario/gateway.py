@@ -300,6 +300,6 @@ def message(control, event='A01', patient='1001', family='Testbed', given='Ada',
             event, trigger or 'ADT_A01', control),
         'EVN|%s|20260301120000' % event,
         'PID|1||%s^^^NORTH^MR||%s^%s||%s|F' % (patient, family, given, birth),
-        'PV1|1|I|W1^101^A^NORTH|||||||||||||||||V%s^^^NORTH^VN' % patient,
+        'PV1|1|I|W1^101^A^NORTH||||||||||||||||V%s^^^NORTH^VN' % patient,
     ]
     return '\r'.join(lines + list(extra)) + '\r'
