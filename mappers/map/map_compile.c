@@ -849,29 +849,33 @@ add_resource(struct compiler *c, struct message_map *m, struct place at, struct 
 	return 0;
 }
 
-/* Whether the segment part stands in a group of that name. */
+/* Whether the segment part stands in a group of that name; near: with no other
+ * named group between. */
 static bool
-is_in_group(const struct part *s, struct str group)
+is_in_group(const struct part *s, struct str group, bool near)
 {
-	for (const struct part *g = s->parent; g; g = g->parent)
+	for (const struct part *g = s->parent; g; g = g->parent) {
 		if (str_eq(g->name, group))
 			return true;
+		if (near && g->name.len)
+			return false;
+	}
 	return false;
 }
 
 /* Put the rule to each place of its segment; how many there are. */
 static uint32_t
-attach(struct compiler *c, struct part *g, const struct message_rule *r)
+attach(struct compiler *c, struct part *g, const struct message_rule *r, bool near)
 {
 	const struct source *s = &r->text->source;
 	uint32_t n = 0;
 
 	for (struct part *p = g->first; p; p = p->next) {
 		if (!p->segment) {
-			n += attach(c, p, r);
+			n += attach(c, p, r, near);
 			continue;
 		}
-		if (p->segment != s->segment || (s->group.len && !is_in_group(p, s->group)))
+		if (p->segment != s->segment || (s->group.len && !is_in_group(p, s->group, near)))
 			continue;
 		p->rules = map_grow(&c->set->arena, p->rules, p->rule_count, sizeof(*p->rules));
 		if (!p->rules)
@@ -920,7 +924,7 @@ attach_anywhere(struct compiler *c, struct message_map *m, const struct message_
 		p->next = loose->first;
 		loose->first = p;
 	}
-	return attach(c, loose, r) ? 0 : full(c);
+	return attach(c, loose, r, true) ? 0 : full(c);
 }
 
 static int
@@ -958,7 +962,9 @@ compile_message_rule(
 				    &r->block_count) != 0)
 			return -1;
 	}
-	return attach(c, m->structure, r) ? 0 : attach_anywhere(c, m, r);
+	if (attach(c, m->structure, r, true) || attach(c, m->structure, r, false))
+		return 0;
+	return attach_anywhere(c, m, r);
 }
 
 static int

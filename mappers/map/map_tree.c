@@ -162,8 +162,10 @@ map_tree_open(struct run *run, struct node *at, const struct path *p, uint32_t r
 void
 map_tree_put(struct run *run, struct node *parent, uint32_t element, struct str text)
 {
-	struct node *n = text.len ? node_new(run, parent, element) : NULL;
+	struct node *n = text.len ? map_tree_find(parent, element) : NULL;
 
+	if (text.len && !n)
+		n = node_new(run, parent, element);
 	if (n)
 		n->text = text;
 }
