@@ -12,3 +12,21 @@ tests_conformance_test_decimals_LDADD = $(MAPPERS_FLOOR)
 check_PROGRAMS += tests/conformance/test_fhir_json_places
 tests_conformance_test_fhir_json_places_SOURCES = tests/conformance/test_fhir_json_places.c
 tests_conformance_test_fhir_json_places_LDADD = $(MAPPERS_FLOOR)
+V2_TESTS = \
+	tests/conformance/v2_maps.test \
+	tests/conformance/v2_guide.test \
+	tests/conformance/v2_suite.test
+TESTS += $(V2_TESTS)
+EXTRA_DIST += $(V2_TESTS) tests/conformance/v2_bundle.py \
+	tests/conformance/v2/guide_exceptions.txt \
+	tests/conformance/v2/suite_findings.txt \
+	tests/conformance/v2/a01_clinical.hl7 tests/conformance/v2/a01_clinical.expect \
+	tests/conformance/v2/a01_patient.hl7 tests/conformance/v2/a01_patient.expect \
+	tests/conformance/v2/a01_visit.hl7 tests/conformance/v2/a01_visit.expect \
+	tests/conformance/v2/a03_discharge.hl7 tests/conformance/v2/a03_discharge.expect \
+	tests/conformance/v2/a04_codes.hl7 tests/conformance/v2/a04_codes.expect \
+	tests/conformance/v2/a08_update.hl7 tests/conformance/v2/a08_update.expect \
+	tests/conformance/v2/a11_cancel.hl7 tests/conformance/v2/a11_cancel.expect \
+	tests/conformance/v2/a13_cancel_discharge.hl7 tests/conformance/v2/a13_cancel_discharge.expect \
+	tests/conformance/v2/r01_two_reports.hl7 tests/conformance/v2/r01_two_reports.expect \
+	tests/conformance/v2/r01_values.hl7 tests/conformance/v2/r01_values.expect
