@@ -300,16 +300,30 @@ gateway_join(struct gateway *g)
 		loop_join(g->loops[i].loop);
 }
 
+static void
+stop_lane(struct gateway *g, struct lane *lane)
+{
+	if (!lane)
+		return;
+	lane_stop(lane);
+	for (unsigned i = 0; i < g->loop_count; i++)
+		loop_flush(g->loops[i].loop);
+}
+
 void
 gateway_close(struct gateway *g)
 {
 	if (!g)
 		return;
-	/* What the lanes still have is carried out, though nobody will be told. */
+	/* What the drain left is carried out and audited, as far as its lanes
+	 * are still there, in the order in which work passes through them. */
+	stop_lane(g, g->worker_lane);
+	stop_lane(g, g->writer_lane);
+	stop_lane(g, g->audit_lane);
+	listeners_close(g);
 	lane_free(g->worker_lane);
 	lane_free(g->writer_lane);
 	lane_free(g->audit_lane);
-	listeners_close(g);
 	host_free(g->host);
 	for (unsigned i = 0; i < g->loop_count; i++) {
 		worker_release(&g->loops[i].worker);
