@@ -137,7 +137,7 @@ def main():
     options = parser.parse_args()
 
     folder = tempfile.mkdtemp(prefix='firedoor-demo-')
-    gateway = Gateway(folder, options.firedoor,
+    gateway = Gateway(folder, os.path.abspath(options.firedoor),
                       fhir='  listen: 127.0.0.1:%d\n' % free(8080),
                       mllp='  - name: adt\n    listen: 127.0.0.1:%d\n' % free(2575))
     demo = Demo(gateway)

@@ -64,11 +64,11 @@ def test_pack(tap):
 
 
 def small_disk(folder):
-    """A prefix for a command that sees a 6 MiB disk on folder/disk; None where
+    """A prefix for a command that sees a 32 MiB disk on folder/disk; None where
     no file system may be mounted."""
     disk = os.path.join(folder, 'disk')
     os.mkdir(disk)
-    script = 'mount -t tmpfs -o size=6m tmpfs "$0" && exec "$@"'
+    script = 'mount -t tmpfs -o size=32m tmpfs "$0" && exec "$@"'
     for unshare in (['unshare', '-m'], ['unshare', '-rm']):
         prefix = unshare + ['sh', '-c', script, disk]
         try:
