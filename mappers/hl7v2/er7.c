@@ -401,7 +401,7 @@ er7_read(struct str bytes, const struct er7_options *options, struct arena *a,
 {
 	struct er7_options o = with_defaults(options);
 	struct reader r = { .arena = a, .findings = findings, .m = out, .most = o.max_nodes };
-	struct str charset;
+	struct str charset, charsets;
 	uint32_t line;
 
 	memset(out, 0, sizeof(*out));
@@ -414,9 +414,9 @@ er7_read(struct str bytes, const struct er7_options *options, struct arena *a,
 		    "there is no MSH segment: this is no HL7 v2 message in ER7");
 	if (set_separators(&r, out->text, line) != 0)
 		return -1;
-	charset = header_field(out->text, 18);
-	if (out->repetition)
-		str_split(&charset, out->repetition, &charset);
+	charsets = header_field(out->text, 18);
+	if (!str_split(&charsets, out->repetition, &charset))
+		charset = STR("");
 	/* Once in UTF-8 already, UTF-16 is not to be converted again. */
 	if (out->text.p < bytes.p || out->text.p >= bytes.p + bytes.len)
 		charset = STR("UNICODE UTF-8");
