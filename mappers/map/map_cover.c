@@ -18,8 +18,8 @@ fill_item(struct run *run, const struct er7_segment *s, uint32_t leaf, struct co
 	item->rule = str_printf(run->arena, "%s:%u", t->place.file, t->place.line);
 	if (mark & MARK_DROPPED) {
 		item->kind = COVERAGE_DROPPED;
-		item->reason = t->reason.len ? t->reason
-					     : STR("the table has nothing for the code");
+		item->reason = str_dup(run->arena,
+		    t->reason.len ? t->reason : STR("the table has nothing for the code"));
 		return;
 	}
 	item->kind = COVERAGE_MAPPED;
