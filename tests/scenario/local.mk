@@ -3,7 +3,8 @@ SCENARIO_TESTS = \
 	tests/scenario/scenarios.test \
 	tests/scenario/files.test \
 	tests/scenario/limits.test \
-	tests/scenario/kill.test
+	tests/scenario/kill.test \
+	tests/scenario/v2_suite.test
 TESTS += $(SCENARIO_TESTS)
 EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/access.scenario \
@@ -16,5 +17,5 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/transaction.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py \
 	tests/scenario/run_scenarios.py tests/scenario/test_files.py \
-	tests/scenario/test_kill.py tests/scenario/test_limits.py \
+	tests/scenario/test_kill.py tests/scenario/test_limits.py tests/scenario/test_v2_suite.py \
 	tests/scenario/tsan.list
