@@ -108,7 +108,7 @@ struct config_mllp {
 				  * certificate says (or loopback) */
 	size_t max_message;	  /* 16 MiB */
 	unsigned max_connections; /* 1024 */
-	int64_t duplicate_ms;	  /* 24 h: a control id seen again in this time is
+	int64_t duplicate_ms;	  /* 24 h: a message seen again in this time is
 				  * answered with the first ACK; 0: off */
 	int64_t idle_ms;	  /* 0: never closed for being idle */
 	int64_t frame_ms;	  /* 60 s: for a whole message, from its first byte */

@@ -26,8 +26,7 @@ struct mllp_exchange {
 	bool is_read;
 	struct str type; /* "ADT^A01" */
 	struct str control_id;
-	struct str key;		      /* of duplicates; empty: not looked for */
-	uint8_t digest[SHA256_BYTES]; /* of what the message says */
+	struct str key; /* of duplicates; empty: not looked for */
 	bool duplicate;
 	struct coverage coverage;
 	const char *code; /* "AA" */
@@ -111,17 +110,12 @@ identify(struct exchange *x)
 	    "or the client a certificate");
 }
 
-/* What the message says, whenever it is sent: all but the MSH segment, whose
- * time a sender may renew. */
-static void
-digest_message(struct mllp_exchange *e)
-{
-	const struct er7_segment *msh = &e->er7.segments[0];
-	struct str parts[] = { e->type, str_from_index(e->er7.text, (size_t)msh->at + msh->len) };
-
-	sha256_parts(parts, 2, e->digest);
-}
-
+/*
+ * What tells a message that comes again from another one: its sender, its
+ * control id, and all it says but for its MSH segment, whose time a sender may
+ * renew. Senders do use a control id twice; what says something else is not a
+ * duplicate, and dropping it would lose it.
+ */
 static void
 make_key(struct mllp_exchange *e)
 {
@@ -129,29 +123,25 @@ make_key(struct mllp_exchange *e)
 	struct str sender = access_sender_name(e->x.sender);
 	struct str application = er7_value(&e->er7, msh, 3, 0, 0, 0);
 	struct str facility = er7_value(&e->er7, msh, 4, 0, 0, 0);
+	struct str parts[] = { e->type, str_from_index(e->er7.text, (size_t)msh->at + msh->len) };
+	uint8_t digest[SHA256_BYTES];
+	char hex[2 * SHA256_BYTES + 1];
 
 	if (e->listener->config->duplicate_ms == 0)
 		return;
-	e->key = str_printf(e->x.arena, "mllp\n%.*s\n%.*s\n%.*s\n%.*s", STR_ARG(sender),
-	    STR_ARG(application), STR_ARG(facility), STR_ARG(e->control_id));
-	digest_message(e);
+	sha256_parts(parts, 2, digest);
+	hex_encode(digest, sizeof(digest), hex);
+	e->key = str_printf(e->x.arena, "mllp\n%.*s\n%.*s\n%.*s\n%.*s\n%s", STR_ARG(sender),
+	    STR_ARG(application), STR_ARG(facility), STR_ARG(e->control_id), hex);
 }
 
-/*
- * What is kept under the key is the message's digest and its ACK. Returns DONE
- * when it is this message.
- */
-static enum outcome
-take_duplicate(struct mllp_exchange *e, struct str kept)
+/* The message was accepted before: its ACK was kept then. */
+static void
+take_duplicate(struct mllp_exchange *e, struct str ack)
 {
-	if (kept.len < SHA256_BYTES || memcmp(kept.p, e->digest, SHA256_BYTES) != 0)
-		return exchange_fail(&e->x, 409, "duplicate", STR("MSH-10"),
-		    "another message with this control id was accepted before; send this one under "
-		    "an id of its own");
 	e->duplicate = true;
-	e->ack = str_dup(e->x.arena, str_from_index(kept, SHA256_BYTES));
+	e->ack = str_dup(e->x.arena, ack);
 	e->code = "AA";
-	return DONE;
 }
 
 static enum outcome
@@ -188,7 +178,7 @@ decode_work(struct exchange *x, struct worker *w)
 		return FAILED;
 	make_key(e);
 	if (e->key.len && store_find_key(w->reader, e->key, x->arena, &kept))
-		return take_duplicate(e, kept);
+		take_duplicate(e, kept);
 	return DONE;
 }
 
@@ -228,18 +218,14 @@ keep_ack(struct mllp_exchange *e)
 {
 	struct exchange *x = &e->x;
 	struct store_write *w = x->batch.writes;
-	char *value;
 
 	make_ack(e, 200);
 	if (!e->key.len || !x->batch.write_count)
 		return DONE;
-	value = arena_alloc_bytes(x->arena, SHA256_BYTES + e->ack.len);
-	if (!value || !e->ack.p)
+	if (!e->ack.p)
 		return exchange_fail(x, 413, NULL, STR("MSH"), "the message is too large");
-	memcpy(value, e->digest, SHA256_BYTES);
-	memcpy(value + SHA256_BYTES, e->ack.p, e->ack.len);
 	w->dedup_key = e->key;
-	w->dedup_value = str_of(value, SHA256_BYTES + e->ack.len);
+	w->dedup_value = e->ack;
 	return DONE;
 }
 
@@ -320,9 +306,8 @@ finish(struct exchange *x, struct worker *w)
 
 	(void)w;
 	/* Another connection was faster with the same message. */
-	if (x->batch.write_count && x->batch.writes[0].duplicate &&
-	    take_duplicate(e, x->batch.writes[0].dedup_value) != DONE)
-		return FAILED;
+	if (x->batch.write_count && x->batch.writes[0].duplicate)
+		take_duplicate(e, x->batch.writes[0].dedup_value);
 	x->status = 200;
 	return DONE;
 }
