@@ -1,0 +1,51 @@
+/*
+ * http_exchange.h - what front_http.c and its parts share: an exchange that
+ * came by HTTP. For them alone.
+ */
+#ifndef GATEWAY_EXCHANGE_HTTP_EXCHANGE_H
+#define GATEWAY_EXCHANGE_HTTP_EXCHANGE_H
+
+#include "gateway/exchange/exchange.h"
+#include "gateway/exchange/front_http.h"
+#include "gateway/fhir/negotiate.h"
+
+struct http_exchange {
+	struct exchange x;
+	struct http_request *r;
+	const struct http_listener *listener;
+	struct fhir_route route;
+	struct preferences preferences;
+	struct query_format format;
+	bool has_route;
+	bool has_body; /* the request is whole */
+	bool close;    /* refused before its body was read */
+	struct str body;
+	const char *interaction;
+	char challenge[ACCESS_CHALLENGE_TEXT];
+};
+
+static inline struct http_exchange *
+http_of(struct exchange *x)
+{
+	return (struct http_exchange *)x;
+}
+
+/* http_identify.c: who is it, what do they ask for, and may they, from the
+ * head alone. */
+enum outcome http_exchange_identify(struct exchange *x);
+
+/* http_answer.c */
+
+/* The answer of what the store has done. */
+enum outcome http_exchange_finish(struct exchange *x, struct worker *w);
+
+/* The OperationOutcome of why not. */
+void http_exchange_refuse(struct exchange *x);
+
+/* Send it. */
+void http_exchange_send(struct exchange *x);
+
+/* A text without an exchange. */
+void http_exchange_answer_plain(struct http_request *r, int status, const char *text);
+
+#endif
