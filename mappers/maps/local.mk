@@ -54,6 +54,8 @@ dist_maps_DATA = \
 	mappers/maps/segment-PID.map \
 	mappers/maps/segment-PV1.map \
 	mappers/maps/segment-PV2.map \
+	mappers/maps/segment-SFT.map \
+	mappers/maps/segment-SPM.map \
 	mappers/maps/table-AddressTypeType.map \
 	mappers/maps/table-AddressTypeUse.map \
 	mappers/maps/table-AdministrativeSex.map \
@@ -82,7 +84,9 @@ dist_maps_DATA = \
 	mappers/maps/table-Relationship.map \
 	mappers/maps/table-Religion.map \
 	mappers/maps/table-ResultStatus.map \
+	mappers/maps/table-SpecimenAvailability.map \
 	mappers/maps/table-TelecommunicationEquipmentType.map \
 	mappers/maps/table-TelecommunicationUseCode.map \
 	mappers/maps/table-YesNoIndicator.map \
 	mappers/maps/v2.map
+EXTRA_DIST += mappers/maps/README.md

@@ -28,5 +28,7 @@ EXTRA_DIST += $(V2_TESTS) tests/conformance/v2_bundle.py \
 	tests/conformance/v2/a08_update.hl7 tests/conformance/v2/a08_update.expect \
 	tests/conformance/v2/a11_cancel.hl7 tests/conformance/v2/a11_cancel.expect \
 	tests/conformance/v2/a13_cancel_discharge.hl7 tests/conformance/v2/a13_cancel_discharge.expect \
+	tests/conformance/v2/r01_final.hl7 tests/conformance/v2/r01_final.expect \
+	tests/conformance/v2/r01_preliminary.hl7 tests/conformance/v2/r01_preliminary.expect \
 	tests/conformance/v2/r01_two_reports.hl7 tests/conformance/v2/r01_two_reports.expect \
 	tests/conformance/v2/r01_values.hl7 tests/conformance/v2/r01_values.expect
