@@ -93,8 +93,7 @@ touches(const json_t *entry, struct str wanted)
 	const json_t *list = json_object_get(entry, "resources"), *v;
 	size_t i;
 
-	json_array_foreach(list, i, v)
-	{
+	json_array_foreach(list, i, v) {
 		struct str r = str_from(json_string_value(v));
 
 		if (str_starts(r, wanted) && (r.len == wanted.len || r.p[wanted.len] == '/'))
@@ -173,8 +172,7 @@ put_row(struct buf *b, uint64_t sequence, const json_t *entry)
 	put_column(b, member(entry, "sender"), 12);
 	put_column(b, member(entry, "interaction"), 16);
 	start = b->len;
-	json_array_foreach(list, i, v)
-	{
+	json_array_foreach(list, i, v) {
 		if (i == 8) {
 			buf_printf(b, " and %zu more", json_array_size(list) - i);
 			break;
