@@ -4,5 +4,6 @@ libmappers_a_SOURCES += \
 	mappers/fhir/fhir_json_join.c mappers/fhir/fhir_json_read.c \
 	mappers/fhir/fhir_read.h mappers/fhir/fhir_reader.c mappers/fhir/fhir_reader.h \
 	mappers/fhir/fhir_json_write.c \
+	mappers/fhir/fhir_subset.c mappers/fhir/fhir_subset.h \
 	mappers/fhir/json_lex.c mappers/fhir/json_lex.h
 EXTRA_DIST += mappers/fhir/README.md

@@ -5,3 +5,6 @@ tests_unit_test_record_SOURCES = tests/unit/test_record.c
 tests_unit_test_record_LDADD = $(PROFILES_FLOOR)
 tests_unit_test_fhir_json_SOURCES = tests/unit/test_fhir_json.c
 tests_unit_test_fhir_json_LDADD = $(MAPPERS_FLOOR)
+check_PROGRAMS += tests/unit/test_fhir_subset
+tests_unit_test_fhir_subset_SOURCES = tests/unit/test_fhir_subset.c
+tests_unit_test_fhir_subset_LDADD = $(MAPPERS_FLOOR)
