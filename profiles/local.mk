@@ -12,6 +12,7 @@ libprofiles_a_SOURCES = \
 	profiles/pack_table.c profiles/pack_table.h \
 	profiles/package.c profiles/package.h \
 	profiles/record.c profiles/record.h profiles/record_build.c profiles/record_build.h \
-	profiles/lexical.c profiles/lexical.h
+	profiles/lexical.c profiles/lexical.h \
+	profiles/decimal.h profiles/ucum.h profiles/quantity.h
 EXTRA_DIST += profiles/README.md
 PROFILES_FLOOR = libprofiles.a $(BASE_FLOOR) $(PROFILES_LIBS)

@@ -1,0 +1,116 @@
+/*
+ * ucum.h - the Unified Code for Units of Measure, case sensitive (c/s).
+ *
+ * A unit's code is compiled once into a struct ucum_unit: its dimension (the
+ * exponents of the seven base units), its size in base units as an exact
+ * fraction, with the power of pi beside it, the arbitrary units in it, and
+ * the scale of a special unit. A struct ucum_unit is a plain value without
+ * pointers. Any thread may call, but of a struct ucum_cache one at a time.
+ *
+ * As UCUM has it: the mole is a number (§30), so that "mol/L" and "/L" are
+ * commensurable; an annotation means nothing (§12): "mg{x}" is "mg"; an
+ * arbitrary unit is commensurable with itself only (§24), with prefixes and
+ * in terms too; a special unit (Cel, [pH], B[V]) may carry a prefix or a
+ * number, but no exponent and no other unit (§22).
+ */
+#ifndef PROFILES_UCUM_H
+#define PROFILES_UCUM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/str.h"
+#include "profiles/decimal.h"
+
+enum {
+	UCUM_CODE_MAX = 256,	/* bytes of a code */
+	UCUM_DEPTH_MAX = 16,	/* parentheses */
+	UCUM_EXPONENT_MAX = 99, /* of a unit, and of each base unit in the whole;
+				   999 of 10* and 10^ */
+	UCUM_ARBITRARY_MAX = 4, /* different arbitrary units in one code */
+	UCUM_TEXT = 128,	/* bytes for any canonical unit */
+	UCUM_BASES = 7,
+};
+
+struct ucum_unit {
+	struct decimal over, under;   /* size in base units: over / under * pi^pi */
+	int8_t dimension[UCUM_BASES]; /* C, K, cd, g, m, rad, s */
+	int8_t pi;
+	uint8_t special; /* which scale; 0 is a ratio scale */
+	struct ucum_arbitrary {
+		uint16_t atom; /* 0: none; ascending */
+		int16_t exponent;
+	} arbitrary[UCUM_ARBITRARY_MAX];
+};
+
+/*
+ * Compile a code. "" and "1" are the unit without dimension. Returns 0, or -1
+ * with *err (may be NULL) saying what is wrong at which character: ERROR_INVALID
+ * for what is no unit, ERROR_LIMIT for what passes a limit above.
+ */
+int ucum_parse(struct str code, struct ucum_unit *out, struct error *err);
+
+/* The unit without dimension, "1". */
+struct ucum_unit ucum_one(void);
+
+/* Whether values of the one can be converted to the other. */
+bool ucum_is_commensurable(const struct ucum_unit *a, const struct ucum_unit *b);
+
+/* Whether a value of the one is as it is a value of the other: "J" and "N.m". */
+bool ucum_equal(const struct ucum_unit *a, const struct ucum_unit *b);
+
+/* Whether it has no dimension and no arbitrary unit. */
+bool ucum_is_dimensionless(const struct ucum_unit *u);
+
+/*
+ * The product, the quotient. 0, or -1 when there is none: one is special and
+ * the other is not the plain 1, or a limit is passed.
+ */
+int ucum_multiply(const struct ucum_unit *a, const struct ucum_unit *b, struct ucum_unit *out);
+int ucum_divide(const struct ucum_unit *a, const struct ucum_unit *b, struct ucum_unit *out);
+
+/*
+ * Convert a value from one unit to the other: exact where the result has an
+ * exact decimal of DECIMAL_PRECISION digits, else rounded to so many. Returns
+ * 0, or -1 with *err (may be NULL): they are not commensurable, the value is
+ * not on the scale (the logarithm of what is not positive), or overflow.
+ */
+int ucum_convert(const struct decimal *value, const struct ucum_unit *from,
+    const struct ucum_unit *to, struct decimal *out, struct error *err);
+
+/*
+ * The value in base units, for an index: equal quantities have equal canonical
+ * values and the same ucum_canonical_unit(). 0, or -1 as ucum_convert().
+ */
+int ucum_canonical(const struct decimal *value, const struct ucum_unit *unit, struct decimal *out);
+
+/*
+ * The code of the base units, in the order of their codes' bytes: "g.m-1.s-2",
+ * "1", "[iU].m-3". It is a code that ucum_parse() reads. Returns the length; no
+ * NUL.
+ */
+size_t ucum_canonical_unit(const struct ucum_unit *unit, char out[UCUM_TEXT]);
+
+/*
+ * Compare two quantities: exactly where both are on ratio scales or
+ * temperatures, else as canonical values. Returns false when they are not
+ * commensurable or not on their scales; else *order is -1, 0 or 1.
+ */
+bool ucum_compare(const struct decimal *a, const struct ucum_unit *a_unit, const struct decimal *b,
+    const struct ucum_unit *b_unit, int *order);
+
+/* Compiled codes by their text. */
+struct ucum_cache;
+
+/* Keeps at most entries codes; when full it forgets all and starts again. */
+struct ucum_cache *ucum_cache_new(uint32_t entries);
+void ucum_cache_free(struct ucum_cache *cache);
+
+/*
+ * The unit of a code; NULL when it is none, which is remembered as well. Good
+ * until the next call.
+ */
+const struct ucum_unit *ucum_cache_get(struct ucum_cache *cache, struct str code);
+
+#endif
