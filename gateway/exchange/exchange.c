@@ -206,9 +206,10 @@ exchange_work(struct exchange *x, exchange_work_fn *fn, bool heavy)
 		return fn(x, x->here);
 	x->work = fn;
 	x->task = (struct task){ .run = run_work, .done = work_done, .home = x->home };
-	if (lane_submit(x->gateway->worker_lane, &x->task, NULL) != 0)
-		return fail_busy(x);
-	return SUSPENDED;
+	if (lane_submit(x->gateway->worker_lane, &x->task, NULL) == 0)
+		return SUSPENDED;
+	/* What is stored must not be answered as if it were not. */
+	return x->written ? fn(x, x->here) : fail_busy(x);
 }
 
 static enum outcome

@@ -190,7 +190,10 @@ on_head(void *ctx, struct http_request *r)
 	struct http_exchange *h;
 
 	if (is_health(r->head)) {
-		http_exchange_answer_plain(r, 200, "ready\n");
+		bool stopping = loop_is_stopping(r->loop);
+
+		http_exchange_answer_plain(
+		    r, stopping ? 503 : 200, stopping ? "stopping\n" : "ready\n");
 		return HTTP_ANSWERED;
 	}
 	h = begin(ctx, r);

@@ -54,21 +54,38 @@ http_exchange_finish(struct exchange *x, struct worker *w)
 	return DONE;
 }
 
+/* Nothing could be noted: the arena is full. */
+static void
+note_full_arena(struct findings *f, struct arena *spare)
+{
+	findings_init(f, spare, 1);
+	findings_add(f, SEVERITY_ERROR, "too-costly", STR(""), 0, 0,
+	    "the request needs more memory than it may have; send less at a time");
+}
+
 void
 http_exchange_refuse(struct exchange *x)
 {
 	struct http_exchange *h = http_of(x);
+	const struct findings *f = &x->findings;
+	struct findings other;
+	struct arena spare;
 	struct buf out;
 
+	arena_init(&spare, 1 << 16, 0);
+	if (!f->first) {
+		note_full_arena(&other, &spare);
+		f = &other;
+	}
 	buf_init(&out, OUTCOME_MOST);
-	outcome_write(
-	    x->gateway->pack, &x->findings, h->format.pretty ? FHIR_JSON_PRETTY : 0, &out);
+	outcome_write(x->gateway->pack, f, h->format.pretty ? FHIR_JSON_PRETTY : 0, &out);
 	x->batch.body = out.full ? (struct str){ NULL, 0 } : str_dup(x->arena, buf_str(&out));
 	if (!x->batch.body.p)
 		x->batch.body = STR(
 		    "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"error\","
 		    "\"code\":\"too-costly\"}]}");
 	buf_release(&out);
+	arena_release(&spare);
 }
 
 /* The header fields of an answer. */

@@ -252,9 +252,14 @@ prepare_call(struct fhir_batch *b, struct fhir_call *c, struct store_reader *r)
 		return call_fail(
 		    c, b->references->status, NULL, STR(""), "%s", b->references->broken);
 	/* An update may create only for those who may create. */
-	if (op.verb == STORE_UPDATE &&
-	    !access_decide(b->sender, RIGHT_CREATE, c->route.type, &create))
+	if (c->route.method == FHIR_PUT &&
+	    !access_decide(b->sender, RIGHT_CREATE, c->route.type, &create)) {
+		if (op.verb == STORE_CREATE)
+			return call_fail(c, 403, NULL, STR(""),
+			    "If-None-Match: * asks for a create, which the sender has no scope "
+			    "for");
 		op.must_exist = true;
+	}
 	if (write_check_compartment(b->service, c, &op, r) != 0)
 		return -1;
 	b->ops[c->op] = op;

@@ -166,6 +166,9 @@ write_prepare(const struct fhir_service *s, struct fhir_call *c, struct store_op
 	op->verb = is_delete(c)				     ? STORE_DELETE
 		   : interaction_of(c) == INTERACTION_CREATE ? STORE_CREATE
 							     : STORE_UPDATE;
+	/* If-None-Match: * (RFC 9110, 13.1.2): only when there is none yet. */
+	if (op->verb == STORE_UPDATE && str_is(str_trim(c->conditions.if_none_match), "*"))
+		op->verb = STORE_CREATE;
 	prepare_match_version(c, op);
 	if (prepare_condition(s, c, op) != 0)
 		return -1;
@@ -277,7 +280,8 @@ write_answer_error(struct fhir_call *c, const struct error *err, const struct pa
 
 	switch (err->kind) {
 	case ERROR_CONFLICT:
-		call_fail(c, c->conditions.if_match.p ? 412 : 409, NULL, STR(""), "%s", err->text);
+		call_fail(c, c->conditions.if_match.p || c->conditions.if_none_match.p ? 412 : 409,
+		    NULL, STR(""), "%s", err->text);
 		return;
 	case ERROR_MISSING:
 		if (c->conditions.if_match.p)
