@@ -1,5 +1,6 @@
 libgateway_a_SOURCES += \
 	gateway/net/address.c gateway/net/address.h \
+	gateway/net/gzip.c gateway/net/gzip.h \
 	gateway/net/http1.c gateway/net/http1.h \
 	gateway/net/http_body.c gateway/net/http_body.h \
 	gateway/net/http_connection.c gateway/net/http_connection.h \

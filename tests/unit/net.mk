@@ -14,3 +14,6 @@ tests_unit_test_mllp_server_SOURCES = tests/unit/test_mllp_server.c tests/unit/n
 tests_unit_test_mllp_server_LDADD = $(GATEWAY_FLOOR)
 tests_unit_test_tls_SOURCES = tests/unit/test_tls.c tests/unit/net_client.h
 tests_unit_test_tls_LDADD = $(GATEWAY_FLOOR)
+check_PROGRAMS += tests/unit/test_gzip
+tests_unit_test_gzip_SOURCES = tests/unit/test_gzip.c
+tests_unit_test_gzip_LDADD = $(GATEWAY_FLOOR)
