@@ -56,7 +56,8 @@ next_line(struct str s, size_t at, size_t *end)
 static bool
 starts_segment(struct str s, size_t at, const char *id)
 {
-	return s.len - at > 3 && memcmp(s.p + at, id, 3) == 0 && !is_word(s.p[at + 3]);
+	return s.len - at > 3 && memcmp(s.p + at, id, 3) == 0 && !is_word(s.p[at + 3]) &&
+	       s.p[at + 3] != '\r' && s.p[at + 3] != '\n';
 }
 
 /* Skip to MSH. False when there is none. */

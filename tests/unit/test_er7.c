@@ -115,6 +115,7 @@ test_lines(void)
 	is_int(findings.first->line, 3, "with its line");
 	ok(read_text(STR("PID|1\rPV1|1"), &m) != 0 && findings.errors == 1, "no MSH");
 	ok(read_text(STR(""), &m) != 0, "nothing");
+	ok(read_text(STR("MSH\n^~\\&|A\n"), &m) != 0, "a line end is no field separator");
 	ok(read_text(STR(MSH "\rZPD|a\rA12|b"), &m) == 0 && m.segment_count == 3,
 	    "segments nobody knows are read");
 }
