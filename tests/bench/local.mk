@@ -1,5 +1,5 @@
 # Built by `make bench-programs` only; tests/bench/bench.py runs them.
-EXTRA_PROGRAMS = tests/bench/bench_http tests/bench/bench_json tests/bench/mllp_load
+EXTRA_PROGRAMS = tests/bench/bench_http tests/bench/bench_json tests/bench/bench_v2 tests/bench/mllp_load
 bench-programs: $(EXTRA_PROGRAMS)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
@@ -11,3 +11,5 @@ tests_bench_bench_json_SOURCES = tests/bench/bench_json.c
 tests_bench_bench_json_LDADD = $(MAPPERS_FLOOR)
 tests_bench_bench_http_SOURCES = tests/bench/bench_http.c
 tests_bench_bench_http_LDADD = $(GATEWAY_FLOOR)
+tests_bench_bench_v2_SOURCES = tests/bench/bench_v2.c
+tests_bench_bench_v2_LDADD = $(MAPPERS_FLOOR)

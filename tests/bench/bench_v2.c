@@ -1,0 +1,85 @@
+/*
+ * bench_v2 PACK MAPS FILE… - HL7 v2 to FHIR in memory: messages a second of
+ * reading ER7 alone, and of the whole conversion to a Bundle.
+ */
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/finding.h"
+#include "mappers/map/map.h"
+
+enum {
+	SECONDS = 2,
+};
+
+static struct record_builder builder;
+
+static bool
+one(const struct map_set *set, struct str text, struct arena *a)
+{
+	const struct record *r;
+	struct coverage coverage;
+	struct er7_message m;
+	struct findings f;
+
+	arena_reset(a);
+	findings_init(&f, a, 100);
+	if (er7_read(text, NULL, a, &m, &f) != 0)
+		return false;
+	return !set || map_convert(set, &m, NULL, a, &builder, &r, &coverage, &f) == 0;
+}
+
+static double
+rate(const struct map_set *set, struct str text, struct arena *a)
+{
+	int64_t start = clock_monotonic(), now;
+	unsigned n = 0;
+
+	do {
+		for (int i = 0; i < 100; i++)
+			one(set, text, a);
+		n += 100;
+		now = clock_monotonic();
+	} while (now - start < SECONDS * 1000000);
+	return n * 1e6 / (double)(now - start);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct pack *pack;
+	struct map_set *set;
+	struct error err;
+	struct arena a;
+
+	if (argc < 4) {
+		fputs("usage: bench_v2 PACK MAPS FILE…\n", stderr);
+		return 2;
+	}
+	pack = pack_open(argv[1], &err);
+	set = pack ? map_set_load(pack, (const char *const *)&argv[2], 1, &err) : NULL;
+	if (!set) {
+		fprintf(stderr, "bench_v2: %s\n", err.text);
+		return 1;
+	}
+	record_builder_init(&builder, pack, &record_default_limits);
+	arena_init(&a, 256 << 20, 0);
+	for (int i = 3; i < argc; i++) {
+		struct buf text;
+
+		buf_init(&text, 64 << 20);
+		if (file_read(argv[i], &text, &err) == 0 && one(set, buf_str(&text), &a))
+			printf("%s\t%zu bytes\t%.0f read/s\t%.0f converted/s\n", argv[i], text.len,
+			    rate(NULL, buf_str(&text), &a), rate(set, buf_str(&text), &a));
+		buf_release(&text);
+	}
+	arena_release(&a);
+	record_builder_release(&builder);
+	map_set_free(set);
+	pack_free(pack);
+	return 0;
+}
