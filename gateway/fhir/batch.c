@@ -37,6 +37,20 @@ batch_fail(struct fhir_batch *b, int status, const char *code, const char *fmt, 
 	return -1;
 }
 
+/* "Patient.id" of an entry's resource as the whole Bundle has it. */
+static struct str
+path_in_bundle(const struct fhir_batch *b, uint32_t entry, struct str path)
+{
+	ptrdiff_t dot = str_find(path, '.');
+
+	if (!path.len)
+		return str_printf(b->arena, "Bundle.entry[%u]", entry);
+	if (dot < 0)
+		return str_printf(b->arena, "Bundle.entry[%u].resource", entry);
+	return str_printf(b->arena, "Bundle.entry[%u].resource%.*s", entry,
+	    STR_ARG(str_from_index(path, (size_t)dot)));
+}
+
 int
 batch_fail_by(struct fhir_batch *b, const struct fhir_call *c)
 {
@@ -48,8 +62,7 @@ batch_fail_by(struct fhir_batch *b, const struct fhir_call *c)
 		struct str path = f->path;
 
 		if (b->kind != BATCH_SINGLE)
-			path = str_printf(b->arena, "Bundle.entry[%u]%s%.*s", entry,
-			    f->path.len ? ".resource → " : "", STR_ARG(f->path));
+			path = path_in_bundle(b, entry, path);
 		findings_add(b->findings, f->severity, f->code, path, f->line, f->column, "%.*s",
 		    STR_ARG(f->text));
 	}
