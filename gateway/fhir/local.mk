@@ -7,6 +7,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/interaction.c gateway/fhir/interaction.h \
 	gateway/fhir/negotiate.c gateway/fhir/negotiate.h \
 	gateway/fhir/outcome.c gateway/fhir/outcome.h \
+	gateway/fhir/part.c gateway/fhir/part.h \
 	gateway/fhir/read.c \
 	gateway/fhir/search.c \
 	gateway/fhir/service.c gateway/fhir/service.h \

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "gateway/fhir/bundle.h"
 #include "gateway/fhir/outcome.h"
+#include "gateway/fhir/part.h"
 #include "gateway/fhir/search_query.h"
 
 /* The parameters: of the path's query, then of the form. */
@@ -88,26 +89,31 @@ put_warnings(const struct fhir_service *s, struct fhir_call *c, struct bundle_wr
 	buf_release(&outcome);
 }
 
-static void
+static int
 put_matches(const struct fhir_service *s, struct fhir_call *c, const struct store_page *page,
-    struct bundle_writer *w)
+    struct part_cutter *cutter, struct bundle_writer *w)
 {
 	struct str *found = arena_calloc(c->arena, page->count + 1, sizeof(*found));
 
 	for (uint32_t i = 0; found && i < page->count; i++) {
 		const struct store_version *v = &page->at[i];
 		struct str local = call_local_url(c, s->pack, v->type, v->id, 0);
+		struct error err;
+		struct str body = part_cut(cutter, v->body, &err);
 
+		if (!body.p)
+			return call_fail_error(c, &err);
 		bundle_put(w, &(struct bundle_entry){
 				  .full_url = str_printf(
 				      c->arena, "%.*s/%.*s", STR_ARG(s->base), STR_ARG(local)),
-				  .resource = v->body,
+				  .resource = body,
 				  .search_mode = "match",
 			      });
 		found[i] = call_local_url(c, s->pack, v->type, v->id, v->version);
 		c->found_count++;
 	}
 	c->found = found;
+	return 0;
 }
 
 static void
@@ -123,6 +129,7 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct search_q
 		.link_count = 1,
 	};
 	struct bundle_writer w;
+	struct part_cutter cutter;
 	struct buf out;
 
 	if (page->more && !q->count_only) {
@@ -136,15 +143,17 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct search_q
 	buf_init(&out, s->max_answer);
 	out.wipe = true;
 	bundle_begin(&w, &out, &head);
-	put_matches(s, c, page, &w);
+	part_cutter_init(&cutter, s, &q->subset);
+	put_matches(s, c, page, &cutter, &w);
+	part_cutter_release(&cutter);
 	put_warnings(s, c, &w);
 	bundle_end(&w);
 	c->body = out.full || !c->found ? (struct str){ NULL, 0 }
 					: str_dup(c->arena, buf_str(&out));
 	buf_release(&out);
-	if (c->body.p)
+	if (c->body.p && !call_failed(c))
 		c->status = 200;
-	else
+	else if (!call_failed(c))
 		call_fail(c, 413, "too-costly", STR(""),
 		    "the page is too large; ask for fewer with _count");
 }

@@ -185,14 +185,14 @@ static const char *const result_parameters[] = {
 	"_sort",
 	"_total",
 	"_summary",
+	"_elements",
 	"_format",
 	"_pretty",
 };
 
 /* Parts of the standard that are known by name and not served. */
-static const char *const unsupported[] = { "_include", "_revinclude", "_has", "_elements",
-	"_contained", "_containedType", "_list", "_filter", "_text", "_content", "_query", "_type",
-	"_score" };
+static const char *const unsupported[] = { "_include", "_revinclude", "_has", "_contained",
+	"_containedType", "_list", "_filter", "_text", "_content", "_query", "_type", "_score" };
 
 static bool
 is_among(struct str name, const char *const *list, size_t count)
@@ -738,11 +738,19 @@ take_summary(struct parse *ps, const struct criterion *c)
 		ps->out->count_only = ps->out->store.want_total = true;
 		return TAKEN;
 	}
-	if (str_is(c->value, "false"))
+	if (part_read_summary(c->value, &ps->out->subset))
 		return TAKEN;
-	if (str_is(c->value, "true") || str_is(c->value, "text") || str_is(c->value, "data"))
-		return not_supported(ps, c->name, "any value but 'count' and 'false'");
 	return bad_value(ps, c, "'true', 'text', 'data', 'count' or 'false'");
+}
+
+static enum taken
+take_elements(struct parse *ps, const struct criterion *c)
+{
+	struct error err;
+
+	if (part_read_elements(ps->p, ps->type, c->value, ps->a, &ps->out->subset, &err) == 0)
+		return TAKEN;
+	return refuse(ps, "value", "%s", err.text);
 }
 
 static enum taken
@@ -760,6 +768,8 @@ take_result(struct parse *ps, const struct criterion *c)
 		return take_total(ps, c);
 	if (str_is(c->name, "_summary"))
 		return take_summary(ps, c);
+	if (str_is(c->name, "_elements"))
+		return take_elements(ps, c);
 	return TAKEN; /* _format, _pretty: the answer's affair */
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/finding.h"
 #include "base/str.h"
+#include "gateway/fhir/part.h"
 #include "gateway/fhir/search_index.h"
 #include "gateway/store/store.h"
 
@@ -50,10 +51,11 @@ struct search_options {
 };
 
 struct search_query {
-	struct store_query store; /* ready for store_search() */
-	struct query_pair *used;  /* for the self link: those that were obeyed, */
-	uint32_t used_count;	  /* without the cursor */
-	bool count_only;	  /* _summary=count or _count=0 */
+	struct store_query store;  /* ready for store_search() */
+	struct query_pair *used;   /* for the self link: those that were obeyed, */
+	uint32_t used_count;	   /* without the cursor */
+	bool count_only;	   /* _summary=count or _count=0 */
+	struct fhir_subset subset; /* of each resource: _summary, _elements */
 };
 
 /*

@@ -11,6 +11,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/adt.scenario \
 	tests/scenario/conditional.scenario \
 	tests/scenario/http.scenario \
+	tests/scenario/parts.scenario \
 	tests/scenario/plugin.scenario \
 	tests/scenario/rest.scenario \
 	tests/scenario/search.scenario \

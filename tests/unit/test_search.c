@@ -186,7 +186,9 @@ static const struct {
 	{ "Patient", "_count=many", "value", "_count", true },
 	{ "Patient", "_count=-1", "value", "_count", true },
 	{ "Patient", "_sort=birthdate", "not-supported", "_lastUpdated", false },
-	{ "Patient", "_summary=true", "not-supported", "_summary", false },
+	{ "Patient", "_summary=some", "value", "_summary", true },
+	{ "Patient", "_elements=nam", "value", "name", false },
+	{ "Patient", "_elements=", "value", "_elements", false },
 	{ "Patient", "_has:Observation:patient:code=1", "not-supported", "_has", false },
 	{ "Patient", "organization.name=x", "not-supported", "chained", false },
 	{ "Patient", "_include=Patient:organization", "not-supported", "_include", false },
@@ -335,6 +337,9 @@ test_results(void)
 	is_int(q.store.count, 100, "_count is bounded");
 	parse("Patient", "_count=0", false, &q, &f);
 	ok(q.count_only && q.store.count == 0 && q.store.want_total, "_count=0 counts");
+	parse("Patient", "_summary=data&_elements=name,contact", false, &q, &f);
+	ok(q.subset.summary == SUMMARY_DATA && q.subset.element_count == 2 && q.used_count == 2,
+	    "_summary and _elements say which part");
 	parse("Patient", "_summary=count&_count=5", false, &q, &f);
 	ok(q.count_only && q.store.count == 0 && q.store.want_total, "_summary=count counts");
 	parse("Patient", "_total=none", false, &q, &f);
