@@ -14,8 +14,10 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/parts.scenario \
 	tests/scenario/plugin.scenario \
 	tests/scenario/rest.scenario \
+	tests/scenario/results.scenario \
 	tests/scenario/search.scenario \
 	tests/scenario/transaction.scenario \
+	tests/scenario/update.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py \
 	tests/scenario/run_scenarios.py tests/scenario/test_files.py \
 	tests/scenario/test_kill.py tests/scenario/test_limits.py tests/scenario/test_v2_suite.py \
