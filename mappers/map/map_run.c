@@ -599,6 +599,7 @@ translate(const struct context *x, const struct rule *r, const struct table *t, 
 {
 	struct str rest;
 
+	code = str_trim(code);
 	*row = map_table_find(t, code, &rest);
 	if (!*row) {
 		finding(
