@@ -50,7 +50,7 @@ exchange_of(struct task *t)
 static void
 enter(struct exchange *x, enum exchange_stage to)
 {
-	assert(to == stages[x->stage].next ||
+	assert(to == stages[x->stage].next || (to == AUTHORISED && x->stage == PROCESSED) ||
 	       (to == REFUSED && x->stage < COMMITTED && x->stage != REFUSED));
 	log_event(LOG_DEBUG, "stage", "exchange=%s\tfrom=%s\tto=%s", x->id, stages[x->stage].name,
 	    stages[to].name);
@@ -143,7 +143,7 @@ advance(struct exchange *x, enum outcome o)
 		x->front->refuse(x);
 		enter(x, REFUSED);
 	} else {
-		enter(x, stages[x->stage].next);
+		enter(x, o == AGAIN ? AUTHORISED : stages[x->stage].next);
 	}
 }
 
@@ -275,6 +275,11 @@ carry_out(struct exchange *x)
 		if (lane_submit(x->gateway->writer_lane, &x->task, NULL) != 0)
 			return fail_busy(x);
 		return SUSPENDED;
+	}
+	if (x->written && x->front->is_overtaken && x->front->is_overtaken(x)) {
+		x->written = false;
+		x->tries++;
+		return AGAIN;
 	}
 	return exchange_work(x, finish_work, x->heavy);
 }

@@ -13,6 +13,9 @@
  *	committed    write the audit entry              → audited
  *	audited      answer                             → answered
  *
+ * A write that was made of what others changed before it was committed (a
+ * merge) goes back to `authorised` and is made anew, a few times.
+ *
  * A stage that fails leads to `refused`, where the refusal is audited before
  * it is answered as any answer is. What differs between protocols is in a
  * front (a vtable): front_http.c, front_mllp.c.
@@ -60,6 +63,7 @@ enum outcome {
 	DONE,	   /* go on to the next stage */
 	FAILED,	   /* exchange_fail() was called: refuse */
 	SUSPENDED, /* exchange_resume() will be called */
+	AGAIN,	   /* back to `authorised`: the write was overtaken */
 };
 
 typedef enum outcome exchange_step_fn(struct exchange *x);
@@ -74,6 +78,9 @@ struct exchange_front {
 	exchange_step_fn *decode;
 	exchange_step_fn *authorise;
 	exchange_step_fn *transform;
+	/* Did the write fail because what it was made of has changed since, and
+	 * is it to be made anew, from stage `authorised`? NULL: never. */
+	bool (*is_overtaken)(const struct exchange *x);
 	/* After the store has done x->batch: make the answer. May run in a lane. */
 	exchange_work_fn *finish;
 	/* Make the answer that refuses, of x->status and x->findings. */
@@ -112,7 +119,8 @@ struct exchange {
 	int status; /* HTTP's, also where the front speaks another protocol;
 		     * 0 while nothing went wrong and nothing is answered */
 	struct findings findings;
-	bool written; /* the writer lane has had it */
+	bool written;	/* the writer lane has had it */
+	unsigned tries; /* writes that were overtaken */
 
 	struct audit_entry entry;
 	int audit_result;

@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "gateway/config.h"
 #include "gateway/exchange/exchange.h"
+#include "gateway/exchange/merge.h"
+#include "gateway/fhir/outcome.h"
 #include "gateway/gateway.h"
 #include "mappers/hl7v2/ack.h"
 #include "mappers/hl7v2/er7.h"
@@ -16,6 +18,7 @@ enum {
 	ACK_MOST = 256 << 10,
 	MOST_PROBLEMS = 10, /* ERR segments of one ACK */
 	MESSAGE_FINDINGS = 100,
+	MOST_TRIES = 8, /* to merge with what others change at the same time */
 };
 
 struct mllp_exchange {
@@ -256,6 +259,27 @@ refuse_bad_values(struct findings *f)
 	}
 }
 
+/* "" asks for a deletion, which merging does not do: the sender is told. */
+static void
+note_deletions(struct mllp_exchange *e)
+{
+	const struct er7_message *m = &e->er7;
+	char place[ER7_PLACE];
+
+	for (uint32_t i = 0; i < m->segment_count; i++) {
+		const struct er7_segment *s = &m->segments[i];
+
+		for (uint32_t n = s->first; n < s->end; n++) {
+			if (!(m->nodes[n].flags & ER7_NULL))
+				continue;
+			er7_place(m, s, n, place);
+			findings_add(&e->x.findings, SEVERITY_WARNING, "not-supported",
+			    str_from(place), s->line, er7_column(s, m->nodes[n].at),
+			    "a deletion (\"\") is not carried out; what is stored was kept");
+		}
+	}
+}
+
 static int
 convert(struct mllp_exchange *e, struct worker *w)
 {
@@ -271,6 +295,7 @@ convert(struct mllp_exchange *e, struct worker *w)
 	    &x->record, &e->coverage, &x->findings);
 
 	refuse_bad_values(&x->findings);
+	note_deletions(e);
 	return result == 0 && !x->findings.errors ? 0 : -1;
 }
 
@@ -278,7 +303,10 @@ static enum outcome
 transform_work(struct exchange *x, struct worker *w)
 {
 	struct mllp_exchange *e = mllp_of(x);
+	struct error err;
 
+	if (x->tries)
+		findings_init(&x->findings, x->arena, MESSAGE_FINDINGS);
 	if (convert(e, w) != 0)
 		return fail_mapping(e);
 	if (batch_init_bundle(&x->batch, &x->gateway->fhir, x->record, false, RETURN_MINIMAL,
@@ -286,6 +314,8 @@ transform_work(struct exchange *x, struct worker *w)
 		return exchange_fail_batch(x);
 	if (authorise_calls(x) != DONE)
 		return FAILED;
+	if (merge_updates(&x->batch, w->reader, &w->builder, &err) != 0)
+		return exchange_fail(x, outcome_status(err.kind), NULL, STR("MSH"), "%s", err.text);
 	if (batch_prepare(&x->batch, w->reader) != 0)
 		return exchange_fail_batch(x);
 	return keep_ack(e);
@@ -297,6 +327,16 @@ transform(struct exchange *x)
 	if (mllp_of(x)->duplicate)
 		return DONE;
 	return exchange_work(x, transform_work, x->heavy);
+}
+
+/* What was merged had changed before the commit. */
+static bool
+is_overtaken(const struct exchange *x)
+{
+	const struct store_write *w = x->batch.writes;
+
+	return x->batch.write_count && w->result != 0 && w->error.kind == ERROR_CONFLICT &&
+	       x->tries < MOST_TRIES;
 }
 
 static enum outcome
@@ -325,10 +365,10 @@ log_message(const struct mllp_exchange *e)
 
 	log_event(LOG_INFO, "message",
 	    "exchange=%s\tlistener=%.*s\ttype=%.*s\tack=%s\tduplicate=%s\tpopulated=%u\tmapped=%u\t"
-	    "dropped=%u\tunmapped=%u\tfindings=%u",
+	    "dropped=%u\tunmapped=%u\tfindings=%u\tovertaken=%u",
 	    e->x.id, STR_ARG(e->listener->config->name), STR_ARG(e->type),
 	    e->code ? e->code : "none", e->duplicate ? "yes" : "no", c->populated, c->mapped,
-	    c->dropped, c->unmapped, e->x.findings.count);
+	    c->dropped, c->unmapped, e->x.findings.count, e->x.tries);
 	for (const struct finding *f = e->x.findings.first; f; f = f->next)
 		log_event(f->severity <= SEVERITY_ERROR ? LOG_WARN : LOG_DEBUG, "finding",
 		    "exchange=%s\tseverity=%s\tcode=%s\tplace=%.*s\ttext=%.*s", e->x.id,
@@ -363,6 +403,7 @@ static const struct exchange_front front_mllp = {
 	.decode = decode,
 	.authorise = authorise,
 	.transform = transform,
+	.is_overtaken = is_overtaken,
 	.finish = finish,
 	.refuse = refuse,
 	.answer = answer,

@@ -3,6 +3,7 @@ SCENARIO_TESTS = \
 	tests/scenario/scenarios.test \
 	tests/scenario/files.test \
 	tests/scenario/limits.test \
+	tests/scenario/merge.test \
 	tests/scenario/kill.test \
 	tests/scenario/v2_suite.test
 TESTS += $(SCENARIO_TESTS)
@@ -11,6 +12,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/adt.scenario \
 	tests/scenario/conditional.scenario \
 	tests/scenario/http.scenario \
+	tests/scenario/merge.scenario \
 	tests/scenario/parts.scenario \
 	tests/scenario/plugin.scenario \
 	tests/scenario/rest.scenario \
@@ -20,5 +22,5 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/update.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py \
 	tests/scenario/run_scenarios.py tests/scenario/test_files.py \
-	tests/scenario/test_kill.py tests/scenario/test_limits.py tests/scenario/test_v2_suite.py \
+	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_limits.py tests/scenario/test_v2_suite.py \
 	tests/scenario/tsan.list
