@@ -88,7 +88,7 @@ def resident(pid):
 
 def bench_start():
     times = []
-    g = Gateway()
+    g = Gateway(quiet=True)
     for _ in range(5):
         began = time.monotonic()
         g.start()
@@ -131,7 +131,7 @@ def bench_read():
                'name': [{'use': 'official', 'family': 'Testbed', 'given': ['Ada', 'Grace']}],
                'address': [{'line': ['1 Long Road'], 'city': 'Ridgeport', 'postalCode': 'RP4 2LX'}],
                'telecom': [{'system': 'phone', 'value': '5550%d' % i} for i in range(8)]}
-    with Gateway(server='  loops: 1\n', log='  level: warn\n') as g:
+    with Gateway(quiet=True, server='  loops: 1\n') as g:
         g.http('PUT', '/fhir/Patient/bench', patient)
         body = g.http('GET', '/fhir/Patient/bench').body
         ours, p99 = wrk('http://127.0.0.1:%d/fhir/Patient/bench' % g.ports['http'], 64)
@@ -148,7 +148,7 @@ def load(*arguments):
 
 
 def bench_mllp():
-    with Gateway(log='  level: warn\n') as g:
+    with Gateway(quiet=True) as g:
         disk = load('--disk', g.folder, options.seconds)
         for connections, aim in ((1, ''), (64, '>= 3,000/s')):
             got = load(g.ports['mllp'], connections, options.seconds, 'B%d-' % connections)
@@ -168,7 +168,8 @@ def bench_convert():
     path = os.path.join(folder, 'adt.hl7')
     with open(path, 'w') as f:
         f.write(message('B1', extra=['NK1|1|Testbed^Bo|SPO', 'AL1|1|DA|70618^Penicillin^RXNORM|MO|Hives']))
-    out = subprocess.run([program, path], stdout=subprocess.PIPE, check=True)
+    out = subprocess.run(
+        [program, os.environ['FIREDOOR_PACK'], os.environ['FIREDOOR_MAPS'], path], stdout=subprocess.PIPE, check=True)
     print(out.stdout.decode().rstrip())
     shutil.rmtree(folder)
     return None

@@ -132,11 +132,26 @@ BASE_CONFIG = {
 }
 
 
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
 class Gateway:
     """One gateway in a folder of its own. sections replace those of
-    BASE_CONFIG: their text, indented by two."""
+    BASE_CONFIG: their text, indented by two. A quiet one logs warnings only,
+    for measuring: its ports are picked beforehand."""
 
-    def __init__(self, folder=None, program=PROGRAM, wrap=(), environment=None, **sections):
+    def __init__(self, folder=None, program=PROGRAM, wrap=(), environment=None, quiet=False,
+                 **sections):
+        self.quiet = {'http': free_port(), 'mllp': free_port()} if quiet else {}
+        if quiet:
+            sections = dict({
+                'log': '  level: warn\n',
+                'fhir': '  listen: 127.0.0.1:%d\n' % self.quiet['http'],
+                'mllp': '  - name: adt\n    listen: 127.0.0.1:%d\n' % self.quiet['mllp'],
+            }, **sections)
         self.folder = folder or tempfile.mkdtemp(prefix='firedoor-test-')
         self.owns_folder = folder is None
         self.program = program
@@ -156,18 +171,29 @@ class Gateway:
 
     def start(self, wait=True):
         self.log = []
-        self.ports = {}
+        self.ports = dict(self.quiet)
         self.ready = threading.Event()
         self.process = subprocess.Popen(
             self.wrap + [self.program, 'serve', '-c', self.config], cwd=self.folder,
             env=self.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()
-        if wait and not self.ready.wait(START_S):
+        if self.quiet:
+            self._wait_until_healthy()
+        elif wait and not self.ready.wait(START_S):
             raise AssertionError('the gateway did not start:\n' + self.log_text())
         if wait and self.process.poll() is not None:
             raise AssertionError('the gateway ended:\n' + self.log_text())
         return self
+
+    def _wait_until_healthy(self):
+        end = time.monotonic() + START_S
+        while self.process.poll() is None and time.monotonic() < end:
+            try:
+                self.http('GET', '/health')
+                return
+            except OSError:
+                time.sleep(0.002)
 
     def _read_log(self):
         for raw in self.process.stderr:
