@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "mappers/fhir/fhir_json.h"
 #include "mappers/fhir/fhir_reader.h"
+#include "mappers/fhir/narrative.h"
 #include "profiles/lexical.h"
 
 static bool read_object(struct reader *r, struct frame *f);
@@ -211,28 +212,6 @@ take_scalar(struct reader *r, char first, struct str *out)
 	return true;
 }
 
-/* Check the text of a value; tells what is wrong. */
-static bool
-is_right(struct reader *r, enum pack_lexical kind, struct str text, uint32_t element,
-    uint32_t index, const char *at)
-{
-	enum lexical_verdict verdict;
-
-	verdict = lexical_check(kind, text);
-	if (verdict == LEXICAL_VALID)
-		return true;
-	if (text.len == 0)
-		reader_finds(r, "value", element, index, at,
-		    "an empty string: leave the element out where there is no value");
-	else if (verdict == LEXICAL_TOO_LONG)
-		reader_finds(r, "too-long", element, index, at,
-		    "a string longer than FHIR's limit of 1048576 characters");
-	else
-		reader_finds(
-		    r, "value", element, index, at, "the value is not %s", lexical_rule(kind));
-	return false;
-}
-
 static enum lexical_form
 form_of(char first)
 {
@@ -296,6 +275,40 @@ read_wrong_form(
 	return keep_text(r, element, text) || reader_stops(r, element, index);
 }
 
+/* Narrative in a string whose opening quote is at `at`. */
+struct json_div {
+	struct reader *r;
+	const char *at;
+	size_t skipped; /* white space before the div */
+	uint32_t element, index;
+};
+
+static void
+on_narrative_fault(void *ctx, size_t offset, const char *code, const char *what, struct str name)
+{
+	struct json_div *d = ctx;
+	char shown[SHOWN_NAME];
+
+	reader_finds(d->r, code, d->element, d->index,
+	    json_string_place(d->at, offset + d->skipped), "%s%s", what, shown_name(name, shown));
+}
+
+/* A div whose text was just put behind the builder's. White space around it
+ * says nothing and is not kept. */
+static bool
+keep_narrative(
+    struct reader *r, uint32_t element, uint32_t index, struct str text, const char *at, bool *kept)
+{
+	struct str div = str_trim(text);
+	struct json_div d = { r, at, (size_t)(div.p - text.p), element, index };
+
+	if (!narrative_check(div, on_narrative_fault, &d))
+		return true;
+	*kept = true;
+	r->b->text_len += d.skipped;
+	return keep_text(r, element, div) || reader_stops(r, element, index);
+}
+
 /* A primitive's value at p. */
 static inline bool
 read_primitive(struct reader *r, uint32_t element, uint32_t type, uint32_t index, bool *kept)
@@ -314,9 +327,13 @@ read_primitive(struct reader *r, uint32_t element, uint32_t type, uint32_t index
 	control = r->lex.control;
 	if ((kind != LEXICAL_STRING && kind != LEXICAL_MARKDOWN) || control || text.len == 0 ||
 	    text.len > 1024 * 1024) {
-		if (!is_right(r, kind, text, element, index, at))
+		if (control || lexical_check(kind, text) != LEXICAL_VALID) {
+			reader_finds_value(r, kind, text, control, element, index, at);
 			return true;
+		}
 	}
+	if (kind == LEXICAL_XHTML)
+		return keep_narrative(r, element, index, text, at, kept);
 	*kept = true;
 	return keep_text(r, element, text) || reader_stops(r, element, index);
 }
@@ -507,6 +524,12 @@ read_member(struct reader *r, struct frame *f, uint32_t element, bool companion)
 	} else if (array) {
 		return read_array(r, element, companion);
 	}
+	if (companion && r->types[e->type].lexical == LEXICAL_XHTML) {
+		reader_finds(r, "structure", element, 0, r->lex.p,
+		    "narrative has no members of its own: an id stands in the <div>");
+		frame_drops(r, f, element);
+		return skip(r);
+	}
 	if (companion) {
 		uint32_t newest = r->b->count - 1;
 
@@ -563,9 +586,6 @@ guess_name(struct reader *r, struct frame *f, uint32_t *element, bool *companion
 static bool
 odd_member(struct reader *r, struct frame *f, struct str name, const char *at)
 {
-	char shown[SHOWN_NAME];
-	struct str near;
-
 	if (!json_take(&r->lex, ':'))
 		return stop(r, "a colon must stand here");
 	if (f->resource && str_eq(name, STR("resourceType"))) {
@@ -574,19 +594,7 @@ odd_member(struct reader *r, struct frame *f, struct str name, const char *at)
 		f->type_named = true;
 		return skip(r);
 	}
-	if (reader_is_full(r)) {
-		reader_finds(r, "structure", NO_LEAF, 0, at, "unknown element");
-		return skip(r);
-	}
-	near = pack_suggest_element(r->pack, f->type, name);
-	if (near.len)
-		reader_finds(r, "structure", NO_LEAF, 0, at,
-		    "unknown element \"%s\": did you mean \"%.*s\"?", shown_name(name, shown),
-		    STR_ARG(near));
-	else
-		reader_finds(r, "structure", NO_LEAF, 0, at,
-		    "unknown element \"%s\": %.*s has none of that name", shown_name(name, shown),
-		    STR_ARG(pack_text(r->pack, r->types[f->type].name)));
+	reader_finds_unknown(r, f, name, at);
 	return skip(r);
 }
 
@@ -617,22 +625,6 @@ find_name(struct reader *r, struct frame *f, uint32_t *element, bool *companion)
 	return true;
 }
 
-/* Whether another type of the element's choice came already. */
-static bool
-has_other_choice(struct reader *r, struct frame *f, uint32_t element)
-{
-	struct pack_run run = r->types[f->type].elements;
-	uint16_t choice = r->elements[element].choice;
-
-	for (uint32_t e = run.first; e < run.first + run.count; e++) {
-		if (r->elements[e].choice == choice && e != element &&
-		    (frame_has(f, frame_bit(r, f, e, false)) ||
-			frame_has(f, frame_bit(r, f, e, true))))
-			return true;
-	}
-	return false;
-}
-
 /*
  * Account for a member of that element. *wanted is false when it must not be
  * there, which was told.
@@ -653,7 +645,7 @@ enter_tracked(struct reader *r, struct frame *f, uint32_t element, bool companio
 		return true;
 	}
 	if (!frame_has(f, bit ^ 1)) {
-		if (e->choice && has_other_choice(r, f, element)) {
+		if (e->choice && frame_has_other_choice(r, f, element)) {
 			reader_finds(r, "structure", element, 0, at,
 			    "\"%.*s\" and another type of the same choice: only one may be there",
 			    STR_ARG(element_name(r, e)));
@@ -733,7 +725,8 @@ read_object(struct reader *r, struct frame *f)
 {
 	struct json_lex *x = &r->lex;
 
-	if (++r->depth > r->b->limits.depth) {
+	f->depth = ++r->depth;
+	if (f->depth > r->b->limits.depth) {
 		record_fail(r->b, "elements nested deeper than the limit");
 		return reader_stops(r, NO_LEAF, 0);
 	}
@@ -821,6 +814,7 @@ fhir_json_read(struct str in, const struct fhir_read_options *options, struct re
     struct arena *a, struct findings *findings)
 {
 	struct reader r = {
+		.format = "JSON",
 		.b = b,
 		.pack = b->pack,
 		.types = b->pack->types,

@@ -1,8 +1,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "mappers/fhir/fhir_reader.h"
+#include "profiles/lexical.h"
 
 enum {
 	PATH_MOST = 4096,
@@ -123,6 +125,42 @@ reader_finds(struct reader *r, const char *code, uint32_t leaf, uint32_t index, 
 	    at, text);
 }
 
+void
+reader_finds_value(struct reader *r, enum pack_lexical kind, struct str text, bool control,
+    uint32_t element, uint32_t index, const char *at)
+{
+	if (text.len == 0)
+		reader_finds(r, "value", element, index, at,
+		    "an empty string: leave the element out where there is no value");
+	else if (!control && lexical_check(kind, text) == LEXICAL_TOO_LONG)
+		reader_finds(r, "too-long", element, index, at,
+		    "a string longer than FHIR's limit of 1048576 characters");
+	else
+		reader_finds(
+		    r, "value", element, index, at, "the value is not %s", lexical_rule(kind));
+}
+
+void
+reader_finds_unknown(struct reader *r, const struct frame *f, struct str name, const char *at)
+{
+	char shown[SHOWN_NAME];
+	struct str near;
+
+	if (reader_is_full(r)) {
+		reader_finds(r, "structure", NO_LEAF, 0, at, "unknown element");
+		return;
+	}
+	near = pack_suggest_element(r->pack, f->type, name);
+	if (near.len)
+		reader_finds(r, "structure", NO_LEAF, 0, at,
+		    "unknown element \"%s\": did you mean \"%.*s\"?", shown_name(name, shown),
+		    STR_ARG(near));
+	else
+		reader_finds(r, "structure", NO_LEAF, 0, at,
+		    "unknown element \"%s\": %.*s has none of that name", shown_name(name, shown),
+		    STR_ARG(pack_text(r->pack, r->types[f->type].name)));
+}
+
 bool
 reader_stops(struct reader *r, uint32_t leaf, uint32_t index)
 {
@@ -136,7 +174,7 @@ reader_stops(struct reader *r, uint32_t leaf, uint32_t index)
 		snprintf(text, sizeof(text), "cannot hold the resource: %s", r->b->failed);
 		add_finding(r, SEVERITY_FATAL, "too-costly", leaf, index, x->p, text);
 	} else {
-		snprintf(text, sizeof(text), "not JSON: %s", x->fault ? x->fault : "?");
+		snprintf(text, sizeof(text), "not %s: %s", r->format, x->fault ? x->fault : "?");
 		add_finding(r, SEVERITY_FATAL, x->too_deep ? "too-costly" : "structure", leaf,
 		    index, x->p, text);
 	}
@@ -171,6 +209,79 @@ shown_name(struct str name, char out[SHOWN_NAME])
 	}
 	snprintf(out + n, SHOWN_NAME - n, "%s", name.len > most ? "..." : "");
 	return out;
+}
+
+/* Bits of one level of objects, used again by the next object there. */
+struct level_bits {
+	uint64_t *at;
+	uint32_t words;
+};
+
+static uint64_t *
+take_bits(struct reader *r, unsigned depth, uint32_t words)
+{
+	struct level_bits *bits;
+
+	if (!r->bits)
+		r->bits = arena_calloc(r->arena, r->b->limits.depth + 2, sizeof(*r->bits));
+	if (!r->bits)
+		return NULL;
+	bits = &r->bits[depth];
+	if (bits->words < words) {
+		bits->at = arena_alloc(r->arena, words * sizeof(bits->at[0]));
+		bits->words = bits->at ? words : 0;
+	}
+	if (bits->at)
+		memset(bits->at, 0, words * sizeof(bits->at[0]));
+	return bits->at;
+}
+
+bool
+frame_track(struct reader *r, struct frame *f)
+{
+	const struct record_builder *b = r->b;
+
+	f->seen = take_bits(r, f->depth, r->types[f->type].elements.count * 2 / 64 + 1);
+	if (!f->seen) {
+		record_fail(r->b, "more memory than the limit");
+		return false;
+	}
+	for (uint32_t i = f->node + 1; i < b->count; i += b->nodes[i].end) {
+		uint32_t element = b->nodes[i].element;
+		uint32_t bit = frame_bit(
+		    r, f, element & ~(uint32_t)RECORD_MARKS, (element & MARK_COMPANION) != 0);
+
+		f->seen[bit / 64] |= UINT64_C(1) << bit % 64;
+		/* A companion right behind its value is one node with it. */
+		if (!(element & RECORD_MARKS) && b->nodes[i].end > 1 &&
+		    r->elements[element].flags & ELEMENT_PRIMITIVE)
+			f->seen[bit / 64] |= UINT64_C(2) << bit % 64;
+	}
+	return true;
+}
+
+void
+frame_drops(struct reader *r, struct frame *f, uint32_t element)
+{
+	uint32_t bit = frame_bit(r, f, element, false);
+
+	if (f->seen || frame_track(r, f))
+		f->seen[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
+bool
+frame_has_other_choice(const struct reader *r, const struct frame *f, uint32_t element)
+{
+	struct pack_run run = r->types[f->type].elements;
+	uint16_t choice = r->elements[element].choice;
+
+	for (uint32_t e = run.first; e < run.first + run.count; e++) {
+		if (r->elements[e].choice == choice && e != element &&
+		    (frame_has(f, frame_bit(r, f, e, false)) ||
+			frame_has(f, frame_bit(r, f, e, true))))
+			return true;
+	}
+	return false;
 }
 
 void

@@ -1,6 +1,7 @@
 /*
- * fhir_reader.h - the inside of the FHIR JSON reader: what its files
- * share. One reader lives on the stack of fhir_json_read().
+ * fhir_reader.h - what the readers of FHIR JSON and FHIR XML share: the frames
+ * of open elements, and what they find wrong. One reader lives on the stack of
+ * fhir_json_read() or fhir_xml_read().
  */
 #ifndef MAPPERS_FHIR_FHIR_READER_H
 #define MAPPERS_FHIR_FHIR_READER_H
@@ -14,7 +15,7 @@
 #include "profiles/record_build.h"
 
 /*
- * Marks in a node's element while the object it stands in is open. Values and
+ * JSON only: marks in a node's element while the object it stands in is open. Values and
  * their companions ("given" and "_given") become nodes each; they are joined
  * when the object ends. The `text` of a marked node is where it stood in the
  * input.
@@ -24,10 +25,10 @@ enum {
 	MARK_COMPANION = 0x80000000, /* from "_given" */
 };
 
-/* An object that is being read; its path is that of the frames up to it. */
+/* An object or element that is being read; its path is that of the frames up to it. */
 struct frame {
 	struct frame *up;
-	const char *start; /* of the object in the input */
+	const char *start; /* of it in the input */
 	uint32_t node;
 	uint32_t element; /* whose value the object is */
 	uint32_t index;	  /* which repetition of it */
@@ -36,6 +37,7 @@ struct frame {
 			 * before there was one */
 	uint32_t value; /* node of the newest single value */
 	uint32_t found; /* how many required elements came */
+	unsigned depth; /* from 1 */
 	bool last_companion;
 	bool disorder;	 /* members out of the specification's order */
 	bool marks;	 /* there are marked nodes */
@@ -54,7 +56,10 @@ struct place {
 struct level_bits;
 
 struct reader {
+	/* Of XML only where the text starts and ends, and where and why the
+	 * reading ended. */
 	struct json_lex lex;
+	const char *format; /* "JSON" */
 	struct record_builder *b;
 	const struct pack *pack;
 	const struct pack_type *types;
@@ -96,6 +101,16 @@ reader_is_full(const struct reader *r)
 	return r->findings->count >= r->findings->most;
 }
 
+/*
+ * The text cannot be a value of the kind: told, with why. control: it has a
+ * character that XML does not allow.
+ */
+void reader_finds_value(struct reader *r, enum pack_lexical kind, struct str text, bool control,
+    uint32_t element, uint32_t index, const char *at);
+
+/* A name that no element of the frame's type has. */
+void reader_finds_unknown(struct reader *r, const struct frame *f, struct str name, const char *at);
+
 /* The reading ends here: the lexer's fault, or the builder's, is told once.
  * Returns false. */
 bool reader_stops(struct reader *r, uint32_t leaf, uint32_t index);
@@ -132,6 +147,10 @@ frame_has(const struct frame *f, uint32_t bit)
 {
 	return f->seen[bit / 64] >> bit % 64 & 1;
 }
+
+/* Whether another type of the element's choice came already; the frame is
+ * tracked. */
+bool frame_has_other_choice(const struct reader *r, const struct frame *f, uint32_t element);
 
 /* The member of that element was dropped: it is not among the nodes, but is
  * not missing either. */

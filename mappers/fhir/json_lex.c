@@ -114,6 +114,13 @@ unicode_escape(struct json_lex *x, uint32_t *out)
 	return true;
 }
 
+/* Of those, the two that XML does not allow (XML 1.0, 2.2). */
+static inline bool
+is_noncharacter(uint32_t c)
+{
+	return c == 0xfffe || c == 0xffff;
+}
+
 /* The escape whose backslash is at p. Returns the bytes put at out, 0: no. */
 static size_t
 escape(struct json_lex *x, char *out)
@@ -144,7 +151,7 @@ escape(struct json_lex *x, char *out)
 	} else if (!unicode_escape(x, &c)) {
 		return 0;
 	}
-	x->control |= c < ' ' && c != '\t' && c != '\n' && c != '\r';
+	x->control |= (c < ' ' && c != '\t' && c != '\n' && c != '\r') || is_noncharacter(c);
 	return utf8_encode(c, out);
 }
 
@@ -154,7 +161,7 @@ static size_t
 odd_bytes(struct json_lex *x, char *out)
 {
 	unsigned char c = (unsigned char)*x->p;
-	uint32_t ignored;
+	uint32_t decoded;
 	size_t n;
 
 	if (c == '\\')
@@ -163,11 +170,12 @@ odd_bytes(struct json_lex *x, char *out)
 		json_fail(x, "a control character inside a string");
 		return 0;
 	}
-	n = utf8_decode(str_of(x->p, (size_t)(x->end - x->p)), &ignored);
+	n = utf8_decode(str_of(x->p, (size_t)(x->end - x->p)), &decoded);
 	if (n == 0) {
 		json_fail(x, "bytes that are not UTF-8");
 		return 0;
 	}
+	x->control |= is_noncharacter(decoded);
 	memcpy(out, x->p, n);
 	x->p += n;
 	return n;
@@ -217,6 +225,29 @@ json_string(struct json_lex *x, char *out, size_t *len)
 	x->p = p + 1;
 	*len = (size_t)(o - out);
 	return true;
+}
+
+const char *
+json_string_place(const char *p, size_t offset)
+{
+	for (p++; offset && *p != '"';) {
+		size_t bytes = 1, text = 1;
+		uint32_t c;
+
+		if (*p == '\\' && p[1] != 'u') {
+			bytes = 2;
+		} else if (*p == '\\' && hex4(p + 2, p + 6, &c)) {
+			bool pair = c >= 0xd800 && c <= 0xdfff;
+
+			bytes = pair ? 12 : 6;
+			text = pair ? 4 : c < 0x80 ? 1 : c < 0x800 ? 2 : 3;
+		}
+		if (text > offset)
+			break;
+		p += bytes;
+		offset -= text;
+	}
+	return p;
 }
 
 /* As json_string(), the text not kept. */

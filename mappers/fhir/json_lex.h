@@ -22,8 +22,9 @@ struct json_lex {
 	const char *start; /* of the text, a BOM included */
 	const char *fault; /* what is wrong at p; NULL: nothing yet */
 	bool too_deep;	   /* the fault is a limit, not a rule of JSON */
-	bool control;	   /* a string read had a control character (as an
-			    * escape) that is not tab, LF or CR; sticky */
+	bool control;	   /* a string read had a character XML does not allow: a
+			    * control (as an escape) but tab, LF and CR; U+FFFE
+			    * and U+FFFF; sticky */
 };
 
 enum {
@@ -42,6 +43,10 @@ bool json_fail(struct json_lex *x, const char *fault);
  * which has room for what is left of the text and JSON_SLACK bytes more.
  */
 bool json_string(struct json_lex *x, char *out, size_t *len);
+
+/* Where in the string whose opening quote is at p, and which was read, the byte
+ * `offset` of its text comes from. */
+const char *json_string_place(const char *p, size_t offset);
 
 /* A number; its text as it stands. */
 bool json_number(struct json_lex *x, struct str *out);

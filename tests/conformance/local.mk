@@ -32,3 +32,6 @@ EXTRA_DIST += $(V2_TESTS) tests/conformance/v2_bundle.py \
 	tests/conformance/v2/r01_preliminary.hl7 tests/conformance/v2/r01_preliminary.expect \
 	tests/conformance/v2/r01_two_reports.hl7 tests/conformance/v2/r01_two_reports.expect \
 	tests/conformance/v2/r01_values.hl7 tests/conformance/v2/r01_values.expect
+check_PROGRAMS += tests/conformance/test_fhir_xml_package
+tests_conformance_test_fhir_xml_package_SOURCES = tests/conformance/test_fhir_xml_package.c
+tests_conformance_test_fhir_xml_package_LDADD = $(MAPPERS_FLOOR)

@@ -544,14 +544,16 @@ test_stored(void)
 	static const char in[] =
 	    "{\"resourceType\":\"Observation\",\"id\":\"old\",\"meta\":{\"versionId\":\"9\","
 	    "\"lastUpdated\":\"2020-01-01T00:00:00Z\",\"profile\":[\"http://p\"]},\"text\":{"
-	    "\"status\":\"generated\",\"div\":\"<div><a href=\\\"urn:uuid:1\\\">x</a> "
+	    "\"status\":\"generated\",\"div\":\"<div xmlns=\\\"http://www.w3.org/1999/xhtml\\\"><a "
+	    "href=\\\"urn:uuid:1\\\">x</a> "
 	    "<img src='urn:uuid:2'/> = href</div>\"},\"status\":\"final\",\"code\":{\"text\":"
 	    "\"urn:uuid:1\"},\"subject\":{\"reference\":\"urn:uuid:1\",\"display\":\"urn:uuid:1\"}"
 	    "}";
 	static const char want[] =
 	    "{\"resourceType\":\"Observation\",\"id\":\"<0>\",\"meta\":{\"versionId\":\"<1>\","
 	    "\"lastUpdated\":\"<2>\",\"profile\":[\"http://p\"]},\"text\":{"
-	    "\"status\":\"generated\",\"div\":\"<div><a href=\\\"<3>\\\">x</a> "
+	    "\"status\":\"generated\",\"div\":\"<div xmlns=\\\"http://www.w3.org/1999/xhtml\\\"><a "
+	    "href=\\\"<3>\\\">x</a> "
 	    "<img src='urn:uuid:2'/> = href</div>\"},\"status\":\"final\",\"code\":{\"text\":"
 	    "\"urn:uuid:1\"},\"subject\":{\"reference\":\"<3>\",\"display\":\"urn:uuid:1\"}}";
 	struct splices splices;
