@@ -16,9 +16,15 @@
 static const struct {
 	const char *file, *rule;
 } broken[] = {
+	{ "ActivityDefinition-blood-tubes-supply.json", "txt-2: the narrative is an empty <div>" },
+	{ "ActivityDefinition-heart-valve-replacement.json",
+	    "txt-2: the narrative is an empty <div>" },
+	{ "EventDefinition-example.json", "txt-2: the narrative is an empty <div>" },
 	{ "ImplementationGuide-fhir.json",
 	    "ImplementationGuide.name and status are 1..1, missing" },
 	{ "Questionnaire-qs1.json", "Questionnaire.item.linkId is 1..1, nested items have none" },
+	{ "Questionnaire-zika-virus-exposure-assessment.json",
+	    "txt-2: the narrative is an empty <div>" },
 	{ "SearchParameter-codesystem-extensions-CodeSystem-author.json",
 	    "SearchParameter.base is 1..*, missing" },
 	{ "SearchParameter-codesystem-extensions-CodeSystem-effective.json",

@@ -98,8 +98,19 @@ json_survives(struct trip *t, const struct record *r)
 }
 
 struct totals {
-	unsigned files, read, same, canonical;
+	unsigned files, read, same, canonical, alone;
 };
+
+/* XML definitions that the JSON package does not have. */
+static const char *const alone[] = {
+	"StructureDefinition-structuredefinition-json-type.xml",
+	"StructureDefinition-structuredefinition-rdf-type.xml",
+	"StructureDefinition-structuredefinition-xml-type.xml",
+};
+
+/* Breaks a rule: its id has more than 64 characters. */
+static const char broken[] =
+    "SearchParameter-questionnaireresponse-extensions-QuestionnaireResponse-item-subject.xml";
 
 static void
 try_json(const char *folder, const char *name, struct record_builder *b, struct totals *n)
@@ -124,16 +135,16 @@ try_json(const char *folder, const char *name, struct record_builder *b, struct 
 
 /* ---- The XML definitions --------------------------------------------- */
 
-/* What the two packages were generated with at different times. */
+/* What the two packages, generated at different times, differ in; the XML
+ * definitions have no narrative. */
 static bool
 is_volatile(const struct trip *t, const struct record *r, uint32_t parent, uint32_t i)
 {
 	struct str name = pack_text(t->pack, t->pack->elements[r->nodes[i].element].name);
-	struct str type = record_type_name(r, t->pack, parent);
 
-	return (str_is(name, "lastUpdated") && str_is(type, "Meta")) ||
-	       (str_is(name, "date") && parent == 0) ||
-	       (str_is(name, "status") && str_is(type, "Narrative"));
+	return (str_is(name, "lastUpdated") &&
+		   str_is(record_type_name(r, t->pack, parent), "Meta")) ||
+	       (parent == 0 && (str_is(name, "date") || str_is(name, "text")));
 }
 
 /* Whether two subtrees are equal but for the volatile. */
@@ -209,17 +220,24 @@ try_xml(const char *folder, const char *json_folder, const char *name, struct re
 	trip_init(&t, b);
 	n->files++;
 	r = load(folder, name, &t.in) ? read_xml(&t, buf_str(&t.in)) : NULL;
-	n->read += r != NULL;
-	if (r && xml_survives(&t, r))
+	if (strcmp(name, broken) == 0)
+		n->read += r && t.findings.errors == 1 &&
+			   str_is(t.findings.first->path, "SearchParameter.id");
+	else
+		n->read += r && t.findings.count == 0;
+	if (r && (strcmp(name, broken) == 0 || xml_survives(&t, r)))
 		n->canonical++;
 	else
 		show(name, &t.findings);
-	if (r && load(json_folder, json_name, &t.out))
+	if (r && load(json_folder, json_name, &t.out)) {
 		pair = read_json(&t, buf_str(&t.out));
-	if (pair && same_tree(&t, r, 0, pair, 0))
-		n->same++;
-	else
-		printf("# %s: not the record of its JSON pair\n", name);
+		if (pair && same_tree(&t, r, 0, pair, 0))
+			n->same++;
+		else
+			printf("# %s: not the record of its JSON pair\n", name);
+	}
+	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
+		n->alone += strcmp(name, alone[i]) == 0;
 	trip_release(&t);
 }
 
@@ -263,9 +281,9 @@ try_xml_folder(const char *folder, const char *json_folder, struct record_builde
 	closedir(dir);
 	printf("# %u files of XML\n", n.files);
 	is_int(n.files, 4581, "the XML package is whole");
-	is_int(n.read, n.files, "XML is read");
+	is_int(n.read, n.files, "XML is read without findings, but for an id that is too long");
 	is_int(n.canonical, n.files, "XML to JSON to XML is canonically the same");
-	is_int(n.same, n.files, "XML gives the record of its JSON pair");
+	is_int(n.same, n.files - n.alone, "XML gives the record of its JSON pair");
 }
 
 int
