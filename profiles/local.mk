@@ -13,6 +13,7 @@ libprofiles_a_SOURCES = \
 	profiles/package.c profiles/package.h \
 	profiles/record.c profiles/record.h profiles/record_build.c profiles/record_build.h \
 	profiles/lexical.c profiles/lexical.h \
-	profiles/decimal.h profiles/ucum.h profiles/quantity.h
+	profiles/decimal.c profiles/decimal.h profiles/decimal_math.c \
+	profiles/decimal_working.h profiles/ucum.h profiles/quantity.h
 EXTRA_DIST += profiles/README.md
 PROFILES_FLOOR = libprofiles.a $(BASE_FLOOR) $(PROFILES_LIBS)

@@ -7,3 +7,7 @@ tests_unit_test_fhirpath_SOURCES = tests/unit/test_fhirpath.c
 tests_unit_test_fhirpath_LDADD = $(MAPPERS_FLOOR)
 tests_unit_test_fhirpath_suite_SOURCES = tests/unit/test_fhirpath_suite.c
 tests_unit_test_fhirpath_suite_LDADD = $(MAPPERS_FLOOR)
+
+check_PROGRAMS += tests/unit/test_decimal
+tests_unit_test_decimal_SOURCES = tests/unit/test_decimal.c
+tests_unit_test_decimal_LDADD = $(PROFILES_FLOOR)
