@@ -168,6 +168,7 @@ static const struct field fhir_fields[] = {
 	FIELD("base_url", FIELD_CUSTOM, IN_FHIR(base_url), .read = read_base_url),
 	FIELD("tls", FIELD_CUSTOM, IN_FHIR(tls), .read = read_tls),
 	FIELD("cors_origins", FIELD_TEXTS, IN_FHIR(cors_origins)),
+	FIELD("lenient", FIELD_BOOL, IN_FHIR(lenient)),
 	FIELD("limits", FIELD_SECTION, 0, .fields = fhir_limit_fields),
 	FIELD("timeouts", FIELD_SECTION, 0, .fields = fhir_timeout_fields),
 	FIELD("pages", FIELD_SECTION, 0, .fields = fhir_page_fields),

@@ -1,100 +1,7 @@
 #include "gateway/exchange/front_http.h"
 
 #include "gateway/exchange/http_exchange.h"
-#include "gateway/fhir/write.h"
 #include "gateway/gateway.h"
-#include "mappers/fhir/fhir_json.h"
-
-enum {
-	HEAVY_BODY = 64 << 10, /* longer bodies are read in the worker lane */
-};
-
-static void
-fill_call(struct http_exchange *h, struct fhir_call *c)
-{
-	const struct http_head *head = h->r->head;
-
-	c->route = h->route;
-	c->conditions.if_match = http_header_get(head, "If-Match");
-	c->conditions.if_none_match = http_header_get(head, "If-None-Match");
-	c->conditions.if_modified_since = http_header_get(head, "If-Modified-Since");
-	c->conditions.if_none_exist = http_header_get(head, "If-None-Exist");
-	c->prefer = h->preferences.prefer;
-	c->lenient = h->preferences.lenient;
-}
-
-static const struct record *
-read_body(struct http_exchange *h, struct worker *w)
-{
-	struct exchange *x = &h->x;
-	struct fhir_read_options options = {
-		.lenient = h->preferences.lenient,
-		.type = h->route.interaction->id == INTERACTION_TRANSACTION
-			    ? x->gateway->fhir.bundle
-			    : PACK_NONE,
-	};
-	const struct record *r;
-
-	if (!h->body.len) {
-		exchange_fail(x, 400, "required", STR(""),
-		    "the body is empty; it must be a resource in JSON");
-		return NULL;
-	}
-	r = fhir_json_read(h->body, &options, &w->builder, x->arena, &x->findings);
-	if (r && !x->findings.errors)
-		return r;
-	x->status = 400;
-	if (!x->findings.errors)
-		exchange_fail(x, 413, NULL, STR(""),
-		    "the resource is too large to be worked on; send it in parts");
-	return NULL;
-}
-
-static enum outcome
-decode_work(struct exchange *x, struct worker *w)
-{
-	struct http_exchange *h = http_of(x);
-	const struct fhir_service *s = &x->gateway->fhir;
-	struct fhir_call *c;
-
-	if (h->route.interaction->flags & INTERACTION_BODY) {
-		x->record = read_body(h, w);
-		if (!x->record)
-			return FAILED;
-	}
-	if (h->route.interaction->id == INTERACTION_TRANSACTION) {
-		int result = batch_init_bundle(&x->batch, s, x->record, h->preferences.lenient,
-		    h->preferences.prefer, x->arena, &x->findings);
-
-		if (x->batch.kind == BATCH_INDEPENDENT)
-			h->interaction = "batch";
-		return result == 0 ? DONE : exchange_fail_batch(x);
-	}
-	c = batch_init_single(&x->batch, s, x->arena, &x->findings);
-	if (!c)
-		return exchange_fail(x, 503, NULL, STR(""), "the request is too large");
-	fill_call(h, c);
-	c->record = x->record;
-	if (h->route.interaction->flags & INTERACTION_FORM)
-		c->form = h->body;
-	if (h->route.interaction->flags & INTERACTION_WRITES && write_check(s, c) != 0) {
-		batch_fail_by(&x->batch, c);
-		return exchange_fail_batch(x);
-	}
-	return DONE;
-}
-
-static enum outcome
-decode(struct exchange *x)
-{
-	struct http_exchange *h = http_of(x);
-
-	if (!h->has_body)
-		return SUSPENDED; /* on_request() goes on */
-	h->body = h->r->body;
-	x->heavy = h->body.len > HEAVY_BODY;
-	return exchange_work(x, decode_work, x->heavy);
-}
 
 static enum outcome
 authorise(struct exchange *x)
@@ -118,14 +25,13 @@ transform(struct exchange *x)
 	struct http_exchange *h = http_of(x);
 	unsigned flags = h->route.interaction->flags;
 
-	x->heavy = x->heavy || h->format.pretty || x->batch.kind != BATCH_SINGLE ||
+	x->heavy = x->heavy || h->format.pretty || h->answer_format == FHIR_FORMAT_XML ||
+		   x->batch.kind != BATCH_SINGLE ||
 		   !(flags & (INTERACTION_POINT | INTERACTION_WRITES));
 	if (!(flags & INTERACTION_WRITES))
 		return DONE;
 	return exchange_work(x, transform_work, x->heavy);
 }
-
-/* The body again, for people. What cannot be is left as it is. */
 
 static void
 describe_http(struct exchange *x, struct audit_entry *e)
@@ -151,7 +57,7 @@ describe_http(struct exchange *x, struct audit_entry *e)
 static const struct exchange_front front_http = {
 	.protocol = "http",
 	.identify = http_exchange_identify,
-	.decode = decode,
+	.decode = http_exchange_decode,
 	.authorise = authorise,
 	.transform = transform,
 	.finish = http_exchange_finish,

@@ -4,35 +4,100 @@
 #include "gateway/config.h"
 #include "gateway/fhir/outcome.h"
 #include "gateway/gateway.h"
-#include "mappers/fhir/fhir_json.h"
+#include "gateway/net/gzip.h"
 
 enum {
 	OUTCOME_MOST = 4 << 20,
 	MOST_HEADERS = 16,
+	/* Memory for an answer's record: what any may have, and by its JSON. */
+	SCRATCH_FREE = 1 << 20,
+	SCRATCH_FACTOR = 8,
+	GZIP_FROM = 1024,
+	GZIP_ON_LOOP = 64 << 10, /* well under a millisecond */
 };
 
-static struct str
-make_pretty(struct exchange *x, struct worker *w, struct str body)
+static void
+drop_made(void *made)
 {
+	struct buf *b = made;
+
+	if (!b)
+		return;
+	buf_release(b);
+	free(b);
+}
+
+/* A place for the answer's body, outside of the arena: it may be large. */
+static struct buf *
+new_made(const struct http_exchange *h)
+{
+	struct buf *b = xcalloc(1, sizeof(*b));
+
+	buf_init(b, h->x.gateway->fhir.max_answer);
+	b->wipe = true;
+	return b;
+}
+
+static void
+use_made(struct http_exchange *h, struct buf *b)
+{
+	drop_made(h->made);
+	h->made = b;
+	h->x.batch.body = buf_str(b);
+}
+
+static enum outcome
+fail_too_large(struct exchange *x)
+{
+	return exchange_fail(x, x->written ? 500 : 413, "too-costly", STR(""),
+	    x->written ? "it was done, but the answer is too large in this format; ask for less "
+			 "with Prefer: return=minimal"
+		       : "the answer is too large in this format; ask for less of it");
+}
+
+/* The body, which is compact JSON, in the format that was asked for. */
+static enum outcome
+write_anew(struct http_exchange *h, struct worker *w)
+{
+	/* It was read strictly when it came. */
 	struct fhir_read_options options = { .lenient = true, .type = PACK_NONE };
+	struct str body = h->x.batch.body;
 	struct findings findings;
 	const struct record *r;
-	struct buf out;
+	struct arena a;
+	struct buf *out = new_made(h);
 
-	findings_init(&findings, x->arena, 1);
-	r = fhir_json_read(body, &options, &w->builder, x->arena, &findings);
-	if (!r)
-		return body;
-	buf_init(&out, x->gateway->fhir.max_answer);
-	out.wipe = true;
-	fhir_json_write(r, x->gateway->pack, 0, FHIR_JSON_PRETTY, &out);
-	if (!out.full) {
-		struct str copy = str_dup(x->arena, buf_str(&out));
-
-		body = copy.p ? copy : body;
+	arena_init(&a, SCRATCH_FREE + SCRATCH_FACTOR * body.len, ARENA_WIPE);
+	findings_init(&findings, &a, 1);
+	r = fhir_read(FHIR_FORMAT_JSON, body, &options, &w->builder, &a, &findings);
+	if (r)
+		fhir_write(h->answer_format, h->format.pretty, r, h->x.gateway->pack, 0, out);
+	arena_release(&a);
+	if (!r || out->full) {
+		drop_made(out);
+		return fail_too_large(&h->x);
 	}
-	buf_release(&out);
-	return body;
+	use_made(h, out);
+	return DONE;
+}
+
+/* Compress where the client takes it, it is worth it, and nobody waits for
+ * the loop meanwhile. */
+static void
+compress(struct http_exchange *h)
+{
+	struct str body = h->x.batch.body;
+	struct buf *out;
+
+	if (!h->gzip || body.len < GZIP_FROM || (!h->x.heavy && body.len > GZIP_ON_LOOP))
+		return;
+	out = new_made(h);
+	if (gzip_put(body, out) != 0 || out->len >= body.len) {
+		drop_made(out);
+		return;
+	}
+	use_made(h, out);
+	h->packed = true;
 }
 
 enum outcome
@@ -49,8 +114,11 @@ http_exchange_finish(struct exchange *x, struct worker *w)
 		b->status = b->calls->status;
 	}
 	x->status = b->status;
-	if (h->format.pretty && b->body.len)
-		b->body = make_pretty(x, w, b->body);
+	if (!b->body.len)
+		return DONE;
+	if ((h->format.pretty || h->answer_format != FHIR_FORMAT_JSON) && write_anew(h, w) != DONE)
+		return FAILED;
+	compress(h);
 	return DONE;
 }
 
@@ -63,28 +131,42 @@ note_full_arena(struct findings *f, struct arena *spare)
 	    "the request needs more memory than it may have; send less at a time");
 }
 
+/* When not even that can be written. */
+static struct str
+shortest_outcome(enum fhir_format format)
+{
+	if (format == FHIR_FORMAT_XML)
+		return STR("<OperationOutcome xmlns=\"http://hl7.org/fhir\"><issue><severity "
+			   "value=\"error\"/><code value=\"too-costly\"/></issue>"
+			   "</OperationOutcome>");
+	return STR("{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"error\","
+		   "\"code\":\"too-costly\"}]}");
+}
+
 void
 http_exchange_refuse(struct exchange *x)
 {
 	struct http_exchange *h = http_of(x);
 	const struct findings *f = &x->findings;
+	const struct record *r;
 	struct findings other;
 	struct arena spare;
-	struct buf out;
+	struct buf *out = new_made(h);
 
-	arena_init(&spare, 1 << 16, 0);
+	arena_init(&spare, OUTCOME_MOST, ARENA_WIPE);
 	if (!f->first) {
 		note_full_arena(&other, &spare);
 		f = &other;
 	}
-	buf_init(&out, OUTCOME_MOST);
-	outcome_write(x->gateway->pack, f, h->format.pretty ? FHIR_JSON_PRETTY : 0, &out);
-	x->batch.body = out.full ? (struct str){ NULL, 0 } : str_dup(x->arena, buf_str(&out));
-	if (!x->batch.body.p)
-		x->batch.body = STR(
-		    "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"severity\":\"error\","
-		    "\"code\":\"too-costly\"}]}");
-	buf_release(&out);
+	r = outcome_build(x->gateway->pack, f, &spare);
+	if (r)
+		fhir_write(h->answer_format, h->format.pretty, r, x->gateway->pack, 0, out);
+	if (!r || out->full) {
+		buf_clear(out);
+		buf_put_str(out, shortest_outcome(h->answer_format));
+	}
+	use_made(h, out);
+	h->packed = false;
 	arena_release(&spare);
 }
 
@@ -121,7 +203,7 @@ put_cors(struct http_exchange *h, struct fields *f)
 		    STR("GET, HEAD, POST, PUT, DELETE, OPTIONS"));
 		put_field(f, "Access-Control-Allow-Headers",
 		    STR("Authorization, Content-Type, Accept, Prefer, If-Match, If-None-Match, "
-			"If-None-Exist, If-Modified-Since"));
+			"If-None-Exist, If-Modified-Since, Content-Encoding"));
 		put_field(f, "Access-Control-Max-Age", STR("600"));
 		return;
 	}
@@ -162,8 +244,10 @@ put_refusal(struct http_exchange *h, struct fields *f, char allow[64])
 		if (allow[0])
 			put_field(f, "Allow", str_from(allow));
 	}
-	if (status == 415)
-		put_field(f, "Accept", STR("application/fhir+json"));
+	if (status == 415) {
+		put_field(f, "Accept", STR("application/fhir+json, application/fhir+xml"));
+		put_field(f, "Accept-Encoding", STR("gzip"));
+	}
 }
 
 void
@@ -177,13 +261,27 @@ http_exchange_send(struct exchange *x)
 	if (x->status != 204 && x->status != 304)
 		a.body = x->batch.body;
 	if (a.body.len)
-		put_field(&f, "Content-Type", STR(FHIR_JSON_TYPE));
+		put_field(&f, "Content-Type",
+		    h->answer_format == FHIR_FORMAT_XML ? STR(FHIR_XML_TYPE) : STR(FHIR_JSON_TYPE));
+	if (a.body.len && h->packed)
+		put_field(&f, "Content-Encoding", STR("gzip"));
+	put_field(&f, "Vary", STR("Accept, Accept-Encoding"));
 	put_field(&f, "X-Request-Id", str_from(x->id));
 	put_version(x, &f);
 	put_refusal(h, &f, allow);
 	put_cors(h, &f);
 	a.headers = f.at;
 	a.header_count = f.count;
+	if (h->has_plain) {
+		http_body_reset(&h->plain);
+		buf_release(&h->plain.memory);
+	}
+	if (h->made && a.body.len) {
+		a.release = drop_made;
+		a.release_ctx = h->made;
+	} else {
+		drop_made(h->made);
+	}
 	http_answer(h->r, &a);
 }
 

@@ -8,6 +8,8 @@
 #include "gateway/exchange/exchange.h"
 #include "gateway/exchange/front_http.h"
 #include "gateway/fhir/negotiate.h"
+#include "gateway/net/http_body.h"
+#include "mappers/fhir/fhir_format.h"
 
 struct http_exchange {
 	struct exchange x;
@@ -16,10 +18,18 @@ struct http_exchange {
 	struct fhir_route route;
 	struct preferences preferences;
 	struct query_format format;
+	enum fhir_format body_format, answer_format;
+	enum coding coding; /* of the body */
+	bool gzip;	    /* the client takes it */
 	bool has_route;
 	bool has_body; /* the request is whole */
 	bool close;    /* refused before its body was read */
+	bool has_plain;
+	bool packed; /* the answer is gzip */
 	struct str body;
+	struct http_body plain; /* the body without its coding, with has_plain */
+	struct buf *made;	/* holds the answer's body, where it was written anew;
+				 * NULL: it was not */
 	const char *interaction;
 	char challenge[ACCESS_CHALLENGE_TEXT];
 };
@@ -33,6 +43,9 @@ http_of(struct exchange *x)
 /* http_identify.c: who is it, what do they ask for, and may they, from the
  * head alone. */
 enum outcome http_exchange_identify(struct exchange *x);
+
+/* http_decode.c: the body, and what it asks for. */
+enum outcome http_exchange_decode(struct exchange *x);
 
 /* http_answer.c */
 

@@ -99,39 +99,80 @@ read_route(struct http_exchange *h)
 	return 0;
 }
 
-/* What the head says of formats, before the body is read. */
+/* All values of a header field that is a list, joined (RFC 9110, 5.3). */
+static struct str
+header_list(struct http_exchange *h, const char *name)
+{
+	const struct http_head *head = h->r->head;
+	struct str all = http_header_get(head, name);
+
+	if (http_header_count(head, name) < 2)
+		return all;
+	all = STR("");
+	for (size_t i = 0; i < head->header_count; i++)
+		if (str_eq_nocase(head->headers[i].name, str_from(name)))
+			all = str_printf(h->x.arena, "%.*s%s%.*s", STR_ARG(all),
+			    all.len ? ", " : "", STR_ARG(head->headers[i].value));
+	return all;
+}
+
+/* What the head says of formats, as far as it can be obeyed: refusals are
+ * written so too. */
+static enum media
+read_formats(struct http_exchange *h)
+{
+	const struct http_head *head = h->r->head;
+	struct str version = pack_fhir_version(h->x.gateway->pack);
+	enum media body = media_of(http_header_get(head, "Content-Type"), version), answer;
+
+	query_format_parse(head->query, h->x.arena, &h->format);
+	prefer_parse(header_list(h, "Prefer"), h->x.gateway->config->fhir.lenient, &h->preferences);
+	h->coding = coding_of(header_list(h, "Content-Encoding"));
+	h->gzip = accept_takes_gzip(header_list(h, "Accept-Encoding"));
+	h->body_format = body == MEDIA_XML ? FHIR_FORMAT_XML : FHIR_FORMAT_JSON;
+	if (h->format.format.len)
+		answer = media_of(h->format.format, version);
+	else
+		answer = accept_choose(
+		    header_list(h, "Accept"), version, body == MEDIA_XML ? MEDIA_XML : MEDIA_JSON);
+	h->answer_format = answer == MEDIA_XML ? FHIR_FORMAT_XML : FHIR_FORMAT_JSON;
+	return answer;
+}
+
+/* Refuse by the head what cannot be read or written, before the body is read. */
 static int
-check_formats(struct http_exchange *h)
+check_formats(struct http_exchange *h, enum media answer)
 {
 	const struct http_head *head = h->r->head;
 	unsigned flags = h->route.interaction->flags;
+	struct str version = pack_fhir_version(h->x.gateway->pack);
 	struct str type = http_header_get(head, "Content-Type");
-	enum media want = flags & INTERACTION_FORM ? MEDIA_FORM : MEDIA_JSON;
-	struct str format = h->format.format;
+	enum media body = media_of(type, version);
+	bool form = flags & INTERACTION_FORM;
 
-	if (format.len ? media_of(format) != MEDIA_JSON
-		       : !accept_takes_json(http_header_get(head, "Accept"))) {
+	if (answer != MEDIA_JSON && answer != MEDIA_XML) {
 		exchange_fail(&h->x, 406, NULL, STR(""),
-		    "answers are application/fhir+json only; ask for that by Accept or _format");
+		    "answers are application/fhir+json and application/fhir+xml, of FHIR %.*s; ask "
+		    "for one of them by Accept or _format",
+		    STR_ARG(version));
 		return -1;
 	}
 	if (!(flags & (INTERACTION_BODY | INTERACTION_FORM)) ||
-	    (!type.p && (flags & INTERACTION_FORM) && !head->has_body))
+	    (!type.p && form && !head->has_body))
 		return 0;
-	if (!type.p || media_of(type) != want) {
+	if (!type.p || (form ? body != MEDIA_FORM : body != MEDIA_JSON && body != MEDIA_XML)) {
 		exchange_fail(&h->x, 415, NULL, STR(""),
-		    "the body must be %s in UTF-8, and Content-Type must say so",
-		    want == MEDIA_FORM ? "application/x-www-form-urlencoded"
-				       : "application/fhir+json");
+		    "the body must be %s%.*s, and Content-Type must say so",
+		    form ? "application/x-www-form-urlencoded in UTF-8"
+			 : "application/fhir+json in UTF-8, or application/fhir+xml, of FHIR ",
+		    form ? 0 : (int)version.len, version.p);
 		return -1;
 	}
-	if (http_header_get(head, "Content-Encoding").p &&
-	    !str_eq_nocase(http_header_get(head, "Content-Encoding"), STR("identity"))) {
-		exchange_fail(&h->x, 415, NULL, STR(""),
-		    "a compressed body is not read here; send it without Content-Encoding");
-		return -1;
-	}
-	return 0;
+	if (h->coding != CODING_OTHER)
+		return 0;
+	exchange_fail(&h->x, 415, NULL, STR(""),
+	    "the body's Content-Encoding is not read here; what is, is gzip and none at all");
+	return -1;
 }
 
 /* By method and type, before the body is read. */
@@ -168,6 +209,7 @@ enum outcome
 http_exchange_identify(struct exchange *x)
 {
 	struct http_exchange *h = http_of(x);
+	enum media answer = read_formats(h);
 	enum access_answer who = find_sender(h);
 	bool routed = read_route(h) == 0;
 	bool open = routed && h->route.interaction->flags & INTERACTION_OPEN;
@@ -180,9 +222,7 @@ http_exchange_identify(struct exchange *x)
 	}
 	if (!routed)
 		return FAILED;
-	query_format_parse(h->route.query, x->arena, &h->format);
-	prefer_parse(http_header_get(h->r->head, "Prefer"), &h->preferences);
-	if (check_rights(h) != 0 || check_formats(h) != 0)
+	if (check_rights(h) != 0 || check_formats(h, answer) != 0)
 		return FAILED;
 	return DONE;
 }

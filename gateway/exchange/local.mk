@@ -2,7 +2,8 @@ libgateway_a_SOURCES += \
 	gateway/exchange/exchange.c gateway/exchange/exchange.h \
 	gateway/exchange/front_http.c gateway/exchange/front_http.h \
 	gateway/exchange/front_mllp.c gateway/exchange/front_mllp.h \
-	gateway/exchange/http_answer.c gateway/exchange/http_exchange.h \
+	gateway/exchange/http_answer.c gateway/exchange/http_decode.c \
+	gateway/exchange/http_exchange.h \
 	gateway/exchange/http_identify.c \
 	gateway/exchange/merge.c gateway/exchange/merge.h \
 	gateway/exchange/processor.c gateway/exchange/processor.h

@@ -149,7 +149,9 @@ put_statement(struct record_builder *b, const struct fhir_service *s, int64_t da
 	record_close(b);
 	record_put(b, STR("fhirVersion"), pack_fhir_version(s->pack));
 	record_put(b, STR("format"), STR("application/fhir+json"));
+	record_put(b, STR("format"), STR("application/fhir+xml"));
 	record_put(b, STR("format"), STR("json"));
+	record_put(b, STR("format"), STR("xml"));
 	put_rest(b, s);
 	record_close(b);
 }

@@ -31,97 +31,211 @@ cut_parameter(struct str text, struct str *name, struct str *value)
 static enum media
 media_of_name(struct str name)
 {
-	static const char *const json[] = { "application/fhir+json", "application/json", "json",
-		"text/json", "application/json+fhir" };
+	static const struct {
+		const char *name;
+		enum media media;
+	} names[] = {
+		{ "application/fhir+json", MEDIA_JSON },
+		{ "application/fhir+xml", MEDIA_XML },
+		{ "application/json", MEDIA_JSON },
+		{ "application/xml", MEDIA_XML },
+		{ "json", MEDIA_JSON },
+		{ "xml", MEDIA_XML },
+		{ "text/json", MEDIA_JSON },
+		{ "text/xml", MEDIA_XML },
+		{ "application/json+fhir", MEDIA_JSON }, /* of DSTU 2 */
+		{ "application/xml+fhir", MEDIA_XML },
+		{ "application/x-www-form-urlencoded", MEDIA_FORM },
+	};
 
-	for (size_t i = 0; i < sizeof(json) / sizeof(json[0]); i++)
-		if (str_eq_nocase(name, str_from(json[i])))
-			return MEDIA_JSON;
-	if (str_eq_nocase(name, STR("application/x-www-form-urlencoded")))
-		return MEDIA_FORM;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (str_eq_nocase(name, str_from(names[i].name)))
+			return names[i].media;
 	return MEDIA_OTHER;
 }
 
-enum media
-media_of(struct str text)
-{
-	struct str part, name, value;
-	enum media m;
-
-	if (!next_parameter(&text, &part))
-		return MEDIA_OTHER;
-	m = media_of_name(part);
-	while (next_parameter(&text, &part)) {
-		cut_parameter(part, &name, &value);
-		if (str_eq_nocase(name, STR("charset")) && !str_eq_nocase(value, STR("utf-8")) &&
-		    !str_eq_nocase(value, STR("us-ascii")))
-			return MEDIA_OTHER;
-	}
-	return m;
-}
-
-/* How exactly a media range means JSON: 0 not at all, 1 any, 3 by name. */
-static int
-range_fit(struct str range)
-{
-	if (str_is(range, "*/*") || str_is(range, "*"))
-		return 1;
-	if (str_eq_nocase(range, STR("application/*")))
-		return 2;
-	return media_of_name(range) == MEDIA_JSON ? 3 : 0;
-}
-
 static bool
-is_zero_quality(struct str rest)
+is_charset_read(enum media m, struct str name)
+{
+	static const char *const xml[] = { "utf-16", "utf-16le", "utf-16be", "iso-8859-1",
+		"latin1" };
+
+	if (str_eq_nocase(name, STR("utf-8")) || str_eq_nocase(name, STR("us-ascii")))
+		return true;
+	for (size_t i = 0; m == MEDIA_XML && i < sizeof(xml) / sizeof(xml[0]); i++)
+		if (str_eq_nocase(name, str_from(xml[i])))
+			return true;
+	return false;
+}
+
+/* "4.0", or "4.0.1" whole, of 4.0.1. */
+static bool
+is_version_spoken(struct str version, struct str named)
+{
+	return str_eq(version, named) ||
+	       (named.len >= 3 && named.len < version.len && version.p[named.len] == '.' &&
+		   str_starts(version, named));
+}
+
+/* The parameters of a media type allow it. */
+static bool
+takes_parameters(enum media m, struct str rest, struct str version)
 {
 	struct str part, name, value;
 
 	while (next_parameter(&rest, &part)) {
 		cut_parameter(part, &name, &value);
-		if (!str_eq_nocase(name, STR("q")))
-			continue;
-		for (size_t i = 0; i < value.len; i++)
-			if (value.p[i] != '0' && value.p[i] != '.')
-				return false;
-		return value.len > 0;
+		if (str_eq_nocase(name, STR("charset")) && !is_charset_read(m, value))
+			return false;
+		if (str_eq_nocase(name, STR("fhirVersion")) && !is_version_spoken(version, value))
+			return false;
 	}
-	return false;
+	return true;
 }
 
-bool
-accept_takes_json(struct str accept)
+enum media
+media_of(struct str text, struct str version)
 {
+	struct str part;
+	enum media m;
+
+	if (!next_parameter(&text, &part))
+		return MEDIA_OTHER;
+	m = media_of_name(part);
+	return takes_parameters(m, text, version) ? m : MEDIA_OTHER;
+}
+
+/* The q of what follows a range, in thousandths; 1 where there is none. */
+static int
+quality(struct str rest)
+{
+	struct str part, name, value;
+	int q = 0, unit = 1000;
+
+	while (next_parameter(&rest, &part)) {
+		cut_parameter(part, &name, &value);
+		if (!str_eq_nocase(name, STR("q")))
+			continue;
+		for (size_t i = 0; i < value.len && i < 5; i++) {
+			if (value.p[i] == '.')
+				continue;
+			if (value.p[i] < '0' || value.p[i] > '9')
+				return 0;
+			q += (value.p[i] - '0') * unit;
+			unit /= 10;
+		}
+		return q > 1000 ? 1000 : q;
+	}
+	return 1000;
+}
+
+/* How much a format is liked. */
+struct liking {
+	int fit; /* how exactly the range says it: 0 not at all */
+	int q;
+};
+
+/* How exactly a media range names a format: 0 not at all, 3 by name. */
+static int
+range_fit(struct str range, enum media m)
+{
+	if (str_is(range, "*/*") || str_is(range, "*"))
+		return 1;
+	if (str_eq_nocase(range, STR("application/*")) || str_eq_nocase(range, STR("text/*")))
+		return 2;
+	return media_of_name(range) == m ? 3 : 0;
+}
+
+/* Of several ranges that are as exact, the one liked best counts: they are
+ * names of the same. */
+static void
+consider_range(
+    struct liking *l, enum media m, struct str range, struct str rest, struct str version)
+{
+	int fit = range_fit(range, m), q = quality(rest);
+
+	if (fit == 0 || !takes_parameters(m, rest, version))
+		return;
+	if (fit > l->fit || (fit == l->fit && q > l->q))
+		*l = (struct liking){ fit, q };
+}
+
+enum media
+accept_choose(struct str accept, struct str version, enum media otherwise)
+{
+	struct liking json = { 0 }, xml = { 0 };
 	struct str item, range;
-	int best = 0;
-	bool takes = false, any = false;
+	bool any = false;
 
 	while (http_list_next(&accept, &item)) {
-		int fit;
-
 		any = true;
 		if (!next_parameter(&item, &range))
 			continue;
-		fit = range_fit(range);
-		if (fit == 0 || fit < best)
-			continue;
-		/* Several names of JSON: one that is wanted is enough. */
-		takes = !is_zero_quality(item) || (fit == best && takes);
-		best = fit;
+		consider_range(&json, MEDIA_JSON, range, item, version);
+		consider_range(&xml, MEDIA_XML, range, item, version);
 	}
-	return takes || !any;
+	if (!any)
+		return otherwise;
+	if (json.q == 0 && xml.q == 0)
+		return MEDIA_OTHER;
+	if (json.q != xml.q)
+		return json.q > xml.q ? MEDIA_JSON : MEDIA_XML;
+	if (json.fit != xml.fit)
+		return json.fit > xml.fit ? MEDIA_JSON : MEDIA_XML;
+	return otherwise;
+}
+
+bool
+accept_takes_gzip(struct str field)
+{
+	struct liking l = { 0 };
+	struct str item, name;
+
+	while (http_list_next(&field, &item)) {
+		int fit;
+
+		if (!next_parameter(&item, &name))
+			continue;
+		fit = str_is(name, "*")							       ? 1
+		      : str_eq_nocase(name, STR("gzip")) || str_eq_nocase(name, STR("x-gzip")) ? 2
+											       : 0;
+		if (fit > l.fit)
+			l = (struct liking){ fit, quality(item) };
+	}
+	return l.q > 0;
+}
+
+enum coding
+coding_of(struct str field)
+{
+	struct str name;
+	enum coding c = CODING_NONE;
+
+	while (http_list_next(&field, &name)) {
+		if (str_eq_nocase(name, STR("identity")))
+			continue;
+		if (c != CODING_NONE ||
+		    (!str_eq_nocase(name, STR("gzip")) && !str_eq_nocase(name, STR("x-gzip"))))
+			return CODING_OTHER;
+		c = CODING_GZIP;
+	}
+	return c;
 }
 
 void
-prefer_parse(struct str field, struct preferences *out)
+prefer_parse(struct str field, bool lenient, struct preferences *out)
 {
 	struct str item, part, name, value;
 
-	*out = (struct preferences){ RETURN_DEFAULT, false };
+	*out = (struct preferences){ RETURN_DEFAULT, lenient };
 	while (http_list_next(&field, &item)) {
 		while (next_parameter(&item, &part)) {
 			cut_parameter(part, &name, &value);
 			if (str_eq_nocase(name, STR("handling"))) {
-				out->lenient = str_eq_nocase(value, STR("lenient"));
+				if (str_eq_nocase(value, STR("lenient")))
+					out->lenient = true;
+				else if (str_eq_nocase(value, STR("strict")))
+					out->lenient = false;
 			} else if (str_eq_nocase(name, STR("return"))) {
 				if (str_eq_nocase(value, STR("minimal")))
 					out->prefer = RETURN_MINIMAL;

@@ -1,4 +1,5 @@
 libmappers_a_SOURCES += \
+	mappers/fhir/fhir_format.c mappers/fhir/fhir_format.h \
 	mappers/fhir/fhir_json.h \
 	mappers/fhir/fhir_json_join.c mappers/fhir/fhir_json_read.c \
 	mappers/fhir/fhir_read.h mappers/fhir/fhir_reader.c mappers/fhir/fhir_reader.h \

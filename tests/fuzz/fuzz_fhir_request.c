@@ -72,9 +72,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (pack)
 		try_route(line[0], line[1], &a);
 	query_format_parse(line[1], &a, &format);
-	accept_takes_json(line[2]);
-	media_of(line[3]);
-	prefer_parse(line[4], &preferences);
+	accept_choose(line[2], STR("4.0.1"), MEDIA_JSON);
+	accept_takes_gzip(line[2]);
+	coding_of(line[2]);
+	media_of(line[3], STR("4.0.1"));
+	prefer_parse(line[4], false, &preferences);
 	demand(!etag_list_has(line[5], 3) || line[5].len > 0, "an empty list has nothing");
 	arena_release(&a);
 	return 0;

@@ -1,6 +1,7 @@
 # Conversations with the real program. Each script speaks TAP.
 SCENARIO_TESTS = \
 	tests/scenario/scenarios.test \
+	tests/scenario/coding.test \
 	tests/scenario/files.test \
 	tests/scenario/limits.test \
 	tests/scenario/merge.test \
@@ -11,7 +12,9 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/access.scenario \
 	tests/scenario/adt.scenario \
 	tests/scenario/conditional.scenario \
+	tests/scenario/formats.scenario \
 	tests/scenario/http.scenario \
+	tests/scenario/lenient.scenario \
 	tests/scenario/merge.scenario \
 	tests/scenario/parts.scenario \
 	tests/scenario/plugin.scenario \
@@ -21,6 +24,6 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py \
-	tests/scenario/run_scenarios.py tests/scenario/test_files.py \
+	tests/scenario/run_scenarios.py tests/scenario/test_coding.py tests/scenario/test_files.py \
 	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_limits.py tests/scenario/test_v2_suite.py \
 	tests/scenario/tsan.list

@@ -20,6 +20,7 @@ A scenario is a text file. Lines that start with '#' say what it shows.
   < .meta absent           a path that must not be there
   < .id -> id              keep it: ${id} can be used from there on
   < no body                the body is empty
+  < body ~ pattern         the body, as text, and a regular expression
   raw> GET / HTTP/1.1\r\n  bytes to send as they are, with \r \n \xHH \t; lines
                            in a row are one piece
   raw< ^HTTP/1.1 400       what the connection gave until it was closed matches
@@ -131,6 +132,8 @@ class Scenario:
             return self.ok(a.status == int(want), 'status ' + want, a)
         if want == 'no body':
             return self.ok(a.body == b'', want, a)
+        if want.startswith('body ~ '):
+            return self.ok(re.search(want[7:], a.body.decode('utf-8', 'replace')), want, a)
         m = re.fullmatch(r'no ([\w-]+)', want)
         if m:
             return self.ok(m.group(1).lower() not in a.headers, want, a)

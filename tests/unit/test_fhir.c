@@ -65,24 +65,74 @@ test_etags(void)
 	ok(etag_list_has(STR("*"), 3), "any");
 }
 
+static enum media
+media(const char *text)
+{
+	return media_of(str_from(text), STR("4.0.1"));
+}
+
+static enum media
+chosen(const char *accept)
+{
+	return accept_choose(str_from(accept), STR("4.0.1"), MEDIA_JSON);
+}
+
 static void
 test_media(void)
 {
-	ok(media_of(STR("application/fhir+json")) == MEDIA_JSON, "fhir+json");
-	ok(media_of(STR("application/fhir+json; charset=UTF-8")) == MEDIA_JSON, "with a charset");
-	ok(media_of(STR("application/fhir+json;charset=utf-16")) == MEDIA_OTHER,
-	    "not in another charset");
-	ok(media_of(STR("application/json")) == MEDIA_JSON, "plain json");
-	ok(media_of(STR("application/fhir+xml")) == MEDIA_OTHER, "xml is not read");
-	ok(media_of(STR("application/x-www-form-urlencoded")) == MEDIA_FORM, "a form");
-	ok(accept_takes_json(STR("")), "no Accept takes all");
-	ok(accept_takes_json(STR("*/*")), "any");
-	ok(accept_takes_json(STR("text/html,application/xml;q=0.9,*/*;q=0.8")), "a browser");
-	ok(!accept_takes_json(STR("application/fhir+xml")), "xml only");
-	ok(accept_takes_json(STR("application/fhir+xml, application/fhir+json;q=0.5")), "either");
-	ok(!accept_takes_json(STR("application/fhir+json;q=0, */*")),
+	ok(media("application/fhir+json") == MEDIA_JSON, "fhir+json");
+	ok(media("application/fhir+json; charset=UTF-8") == MEDIA_JSON, "with a charset");
+	ok(media("application/fhir+json;charset=utf-16") == MEDIA_OTHER, "not in another charset");
+	ok(media("application/json") == MEDIA_JSON, "plain json");
+	ok(media("text/json") == MEDIA_JSON && media("json") == MEDIA_JSON, "json, short");
+	ok(media("application/fhir+xml") == MEDIA_XML, "fhir+xml");
+	ok(media("text/xml; charset=\"ISO-8859-1\"") == MEDIA_XML, "xml in Latin-1");
+	ok(media("application/xml;charset=ebcdic") == MEDIA_OTHER, "not in EBCDIC");
+	ok(media("xml") == MEDIA_XML, "xml, short");
+	ok(media("text/html") == MEDIA_OTHER, "no html");
+	ok(media("application/fhir+json; fhirVersion=4.0") == MEDIA_JSON, "FHIR 4.0");
+	ok(media("application/fhir+json; fhirVersion=4.0.1") == MEDIA_JSON, "FHIR 4.0.1");
+	ok(media("application/fhir+json; fhirVersion=5.0") == MEDIA_OTHER, "not 5.0");
+	ok(media("application/fhir+json; fhirVersion=4") == MEDIA_OTHER, "4 is no release");
+	ok(media("application/x-www-form-urlencoded") == MEDIA_FORM, "a form");
+}
+
+static void
+test_accept(void)
+{
+	ok(chosen("") == MEDIA_JSON, "no Accept takes all");
+	ok(chosen("*/*") == MEDIA_JSON, "any");
+	ok(accept_choose(STR("*/*"), STR("4.0.1"), MEDIA_XML) == MEDIA_XML, "any, as it came");
+	ok(chosen("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8") == MEDIA_XML,
+	    "a browser likes XML better");
+	ok(chosen("application/fhir+xml") == MEDIA_XML, "xml only");
+	ok(chosen("application/fhir+xml, application/fhir+json;q=0.5") == MEDIA_XML, "xml rather");
+	ok(chosen("application/fhir+xml;q=0.3, application/fhir+json;q=0.31") == MEDIA_JSON,
+	    "json, by a hundredth");
+	ok(chosen("application/fhir+json;q=0, */*") == MEDIA_XML,
 	    "the most specific range decides");
-	ok(!accept_takes_json(STR("*/*;q=0.000")), "nothing at all");
+	ok(chosen("*/*, application/fhir+xml") == MEDIA_XML, "what is named before what is not");
+	ok(chosen("*/*;q=0.000") == MEDIA_OTHER, "nothing at all");
+	ok(chosen("text/turtle") == MEDIA_OTHER, "what is not written");
+	ok(chosen("application/fhir+json;fhirVersion=3.0") == MEDIA_OTHER, "another FHIR");
+	ok(chosen("application/fhir+json;fhirVersion=3.0, application/fhir+json;fhirVersion=4.0") ==
+		MEDIA_JSON,
+	    "one of two versions");
+}
+
+static void
+test_codings(void)
+{
+	ok(accept_takes_gzip(STR("gzip, deflate, br")), "gzip is taken");
+	ok(accept_takes_gzip(STR("*")), "anything is taken");
+	ok(!accept_takes_gzip(STR("gzip;q=0, *;q=1")), "gzip is not, anything else is");
+	ok(!accept_takes_gzip(STR("")), "none is asked for");
+	ok(!accept_takes_gzip(STR("br")), "another is");
+	ok(coding_of(STR("gzip")) == CODING_GZIP && coding_of(STR("X-GZIP")) == CODING_GZIP,
+	    "gzip and its old name");
+	ok(coding_of(STR("identity")) == CODING_NONE && coding_of(STR("")) == CODING_NONE, "none");
+	ok(coding_of(STR("br")) == CODING_OTHER && coding_of(STR("gzip, gzip")) == CODING_OTHER,
+	    "what is not read");
 }
 
 static void
@@ -90,12 +140,16 @@ test_prefer(void)
 {
 	struct preferences p;
 
-	prefer_parse(STR("return=minimal"), &p);
+	prefer_parse(STR("return=minimal"), false, &p);
 	ok(p.prefer == RETURN_MINIMAL && !p.lenient, "return=minimal, strict");
-	prefer_parse(STR("respond-async, handling=lenient; return=OperationOutcome"), &p);
+	prefer_parse(STR("respond-async, handling=lenient; return=OperationOutcome"), false, &p);
 	ok(p.prefer == RETURN_OUTCOME && p.lenient, "several, with an unknown one");
-	prefer_parse((struct str){ NULL, 0 }, &p);
+	prefer_parse((struct str){ NULL, 0 }, false, &p);
 	ok(p.prefer == RETURN_DEFAULT && !p.lenient, "none");
+	prefer_parse((struct str){ NULL, 0 }, true, &p);
+	ok(p.lenient, "lenient where nothing is said");
+	prefer_parse(STR("handling=strict"), true, &p);
+	ok(!p.lenient, "but strict where that is said");
 }
 
 static void
@@ -330,6 +384,8 @@ main(void)
 	test_escapes();
 	test_etags();
 	test_media();
+	test_accept();
+	test_codings();
 	test_prefer();
 	test_query_format();
 	test_statuses();
