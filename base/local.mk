@@ -9,6 +9,7 @@ libbase_a_SOURCES = \
 	base/finding.c base/finding.h \
 	base/hash.c base/hash.h \
 	base/log.c base/log.h \
+	base/percent.c base/percent.h \
 	base/str.c base/str.h \
 	base/utf8.c base/utf8.h
 EXTRA_DIST += base/README.md

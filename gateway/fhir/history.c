@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/percent.h"
 #include "gateway/fhir/bundle.h"
 #include "gateway/fhir/search_query.h"
 
@@ -84,7 +85,7 @@ page_link(const struct fhir_service *s, struct fhir_call *c, const struct histor
 	buf_printf(&out, "/_history?_count=%u", h->count);
 	if (h->since_text.len) {
 		buf_puts(&out, "&_since=");
-		url_encode(h->since_text, &out);
+		percent_encode(h->since_text, &out);
 	}
 	if (cursor)
 		buf_printf(&out, "&" SEARCH_CURSOR "=%s", cursor);

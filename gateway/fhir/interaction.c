@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/arena.h"
+#include "base/percent.h"
 
 #define ROW(name, text, verb, path, needs, bits)                                                   \
 	{                                                                                          \
@@ -92,56 +93,6 @@ fhir_id_is_valid(struct str s)
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-bool
-fhir_percent_decode(struct str s, bool plus, struct arena *a, struct str *out)
-{
-	char *to;
-	size_t n = 0;
-
-	if (str_find(s, '%') < 0 && (!plus || str_find(s, '+') < 0)) {
-		*out = s;
-		return true;
-	}
-	to = arena_alloc_bytes(a, s.len + 1);
-	if (!to)
-		return false;
-	for (size_t i = 0; i < s.len; i++) {
-		int high, low;
-
-		if (s.p[i] == '+' && plus) {
-			to[n++] = ' ';
-			continue;
-		}
-		if (s.p[i] != '%') {
-			to[n++] = s.p[i];
-			continue;
-		}
-		if (s.len - i < 3)
-			return false;
-		high = hex_digit(s.p[i + 1]);
-		low = hex_digit(s.p[i + 2]);
-		if (high < 0 || low < 0 || (high == 0 && low == 0))
-			return false;
-		to[n++] = (char)(high << 4 | low);
-		i += 2;
-	}
-	to[n] = '\0';
-	*out = str_of(to, n);
-	return true;
-}
-
 struct str
 route_suggest_type(const struct pack *p, struct str name)
 {
@@ -215,7 +166,7 @@ split_path(struct str path, struct arena *a, struct str segments[MOST_SEGMENTS],
 		*word = part;
 		if (*count == MOST_SEGMENTS || part.len == 0)
 			return ROUTE_NO_SUCH_PATH;
-		if (!fhir_percent_decode(part, false, a, &segments[*count]))
+		if (percent_decode(part, false, a, &segments[*count], NULL) < 0)
 			return ROUTE_BAD_ESCAPE;
 		++*count;
 	}

@@ -132,10 +132,4 @@ void route_allow(unsigned allowed, char out[64]);
 /* Whether s has the form of an id: [A-Za-z0-9\-\.]{1,64} (R4, 2.24.0.1). */
 bool fhir_id_is_valid(struct str s);
 
-/*
- * Decode %XX (and '+' as a space when plus) into the arena. Returns false when
- * an escape is broken, stands for a NUL, or the arena is full.
- */
-bool fhir_percent_decode(struct str s, bool plus, struct arena *a, struct str *out);
-
 #endif

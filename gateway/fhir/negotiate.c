@@ -1,5 +1,6 @@
 #include "gateway/fhir/negotiate.h"
 
+#include "base/percent.h"
 #include "gateway/net/http1.h"
 
 /* The next part of a list separated by ';', trimmed. */
@@ -262,7 +263,7 @@ query_format_parse(struct str query, struct arena *a, struct query_format *out)
 		name = pair;
 		value = STR("");
 		cut_parameter(pair, &name, &value);
-		if (!fhir_percent_decode(value, false, a, &value))
+		if (percent_decode(value, false, a, &value, NULL) < 0)
 			continue;
 		if (str_is(name, "_format"))
 			out->format = value;

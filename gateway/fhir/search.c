@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/percent.h"
 #include "gateway/fhir/bundle.h"
 #include "gateway/fhir/outcome.h"
 #include "gateway/fhir/part.h"
@@ -60,9 +61,9 @@ page_link(const struct fhir_service *s, struct fhir_call *c, const struct search
 	    &out, "%.*s/%.*s", STR_ARG(s->base), STR_ARG(call_type_name(s->pack, c->route.type)));
 	for (uint32_t i = 0; i < q->used_count; i++) {
 		buf_put_byte(&out, separator);
-		url_encode(q->used[i].name, &out);
+		percent_encode(q->used[i].name, &out);
 		buf_put_byte(&out, '=');
-		url_encode(q->used[i].value, &out);
+		percent_encode(q->used[i].value, &out);
 		separator = '&';
 	}
 	if (cursor)

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/percent.h"
 #include "base/utf8.h"
 
 enum {
@@ -15,72 +16,6 @@ enum {
 	NAME_SHOWN = 64,  /* bytes of a parameter's name in a finding */
 	MAC_BYTES = 16,
 };
-
-/* Decoding. */
-
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-int
-url_decode(struct str in, struct arena *a, struct str *out, struct error *err)
-{
-	char *p = arena_alloc_bytes(a, in.len + 1);
-	size_t len = 0;
-
-	if (!p)
-		return error_set(err, ERROR_LIMIT, "the query is too long");
-	for (size_t i = 0; i < in.len; i++) {
-		int high, low;
-
-		if (in.p[i] != '%') {
-			p[len++] = in.p[i] == '+' ? ' ' : in.p[i];
-			continue;
-		}
-		if (in.len - i < 3 || (high = hex_digit(in.p[i + 1])) < 0 ||
-		    (low = hex_digit(in.p[i + 2])) < 0)
-			return error_set(err, ERROR_INVALID,
-			    "the query has a %% that two hex digits do not follow: write %%25 for "
-			    "the character itself");
-		if (high == 0 && low == 0)
-			return error_set(
-			    err, ERROR_INVALID, "the query has a NUL character (%%00)");
-		p[len++] = (char)(high << 4 | low);
-		i += 2;
-	}
-	p[len] = '\0';
-	*out = str_of(p, len);
-	if (memchr(p, '\0', len) || !utf8_is_valid(*out))
-		return error_set(err, ERROR_INVALID, "the query is not UTF-8 once decoded");
-	return 0;
-}
-
-void
-url_encode(struct str s, struct buf *out)
-{
-	static const char digits[] = "0123456789ABCDEF";
-
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-		    c == '-' || c == '.' || c == '_' || c == '~') {
-			buf_put_byte(out, (char)c);
-		} else {
-			buf_put_byte(out, '%');
-			buf_put_byte(out, digits[c >> 4]);
-			buf_put_byte(out, digits[c & 15]);
-		}
-	}
-}
 
 int
 query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32_t *count,
@@ -104,8 +39,8 @@ query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32
 		str_split(&part, '=', &name);
 		if (!part.p)
 			part = STR("");
-		if (url_decode(name, a, &at[*count].name, err) < 0 ||
-		    url_decode(part, a, &at[*count].value, err) < 0)
+		if (percent_decode(name, true, a, &at[*count].name, err) < 0 ||
+		    percent_decode(part, true, a, &at[*count].value, err) < 0)
 			return -1;
 		(*count)++;
 	}
@@ -934,9 +869,9 @@ search_cursor_context(const struct pack *p, const struct search_query *q, struct
 		if (str_is(q->used[i].name, "_count"))
 			continue;
 		buf_put_byte(&b, '&');
-		url_encode(q->used[i].name, &b);
+		percent_encode(q->used[i].name, &b);
 		buf_put_byte(&b, '=');
-		url_encode(q->used[i].value, &b);
+		percent_encode(q->used[i].value, &b);
 	}
 	context = b.full ? (struct str){ NULL, 0 } : str_dup(a, buf_str(&b));
 	buf_release(&b);

@@ -26,18 +26,8 @@ struct query_pair {
 };
 
 /*
- * Decode %XX and + (a blank), as in application/x-www-form-urlencoded. Returns
- * 0; -1 with *err set when a % is not followed by two hex digits, the text
- * decoded holds a NUL or is no UTF-8, or the arena is full.
- */
-int url_decode(struct str in, struct arena *a, struct str *out, struct error *err);
-
-/* Append s with everything but RFC 3986's unreserved characters as %XX. */
-void url_encode(struct str s, struct buf *out);
-
-/*
  * Split "a=b&c=d" and decode it. At most 500 pairs. Returns 0, or -1 with *err
- * set as url_decode(), ERROR_LIMIT past 500 or a full arena.
+ * set as percent_decode(), ERROR_LIMIT past 500 or a full arena.
  */
 int query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32_t *count,
     struct error *err);

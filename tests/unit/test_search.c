@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/percent.h"
 #include "gateway/fhir/search_index.h"
 #include "gateway/fhir/search_query.h"
 #include "gateway/store/store.h"
@@ -535,11 +536,12 @@ test_decoding(void)
 	uint32_t count;
 	static const char *const bad[] = { "%", "%2", "%2x", "%00", "%ff", "a%C3" };
 
-	ok(url_decode(STR("a+b%20c%2B%c3%bc"), &arena, &out, &err) == 0 &&
+	ok(percent_decode(STR("a+b%20c%2B%c3%bc"), true, &arena, &out, &err) == 0 &&
 		str_is(out, "a b c+\xc3\xbc"),
 	    "a text is decoded");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ok(url_decode(str_from(bad[i]), &arena, &out, &err) < 0, "%s is refused", bad[i]);
+		ok(percent_decode(str_from(bad[i]), true, &arena, &out, &err) < 0, "%s is refused",
+		    bad[i]);
 	ok(query_pairs(STR("a=1&&b&c=x=y&d%3D=%26"), &arena, &pairs, &count, &err) == 0 &&
 		count == 4 && str_is(pairs[1].name, "b") && pairs[1].value.len == 0 &&
 		str_is(pairs[2].value, "x=y") && str_is(pairs[3].name, "d=") &&
