@@ -148,6 +148,21 @@ on_refused(void *ctx, struct http_request *r, int status, const char *reason)
 	exchange_refuse(&h->x);
 }
 
+/* The client has gone in mid-body. What it was about to do is on record; what is
+ * further on its way ends by itself. */
+static void
+on_abort(void *ctx, struct http_request *r)
+{
+	struct http_exchange *h = r->user;
+
+	(void)ctx;
+	if (!h || h->x.stage != IDENTIFIED || h->has_body)
+		return;
+	h->x.rule = "cut off";
+	exchange_fail(&h->x, 400, NULL, STR(""), "the connection ended inside the body");
+	exchange_refuse(&h->x);
+}
+
 struct http_handler
 front_http_handler(struct http_listener *l)
 {
@@ -156,5 +171,6 @@ front_http_handler(struct http_listener *l)
 		.on_head = on_head,
 		.on_request = on_request,
 		.on_refused = on_refused,
+		.on_abort = on_abort,
 	};
 }

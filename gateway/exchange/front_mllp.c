@@ -447,6 +447,7 @@ on_refused(void *ctx, struct mllp_message *m, const struct error *why)
 		mllp_drop(m);
 		return;
 	}
+	identify(&e->x); /* who it was is on record, too */
 	exchange_fail(
 	    &e->x, why->kind == ERROR_LIMIT ? 413 : 400, NULL, STR("MSH"), "%s", why->text);
 	exchange_refuse(&e->x);

@@ -179,6 +179,27 @@ refuse(struct connection *c, const struct error *why)
 	handler->on_refused(handler->ctx, &m->shown, why);
 }
 
+/*
+ * A message of c will not be had, and there is nobody to answer, or nothing
+ * that should be said: the application is told all the same.
+ */
+static void
+tell_cut(struct connection *c, struct str start, enum error_kind kind, const char *why)
+{
+	const struct mllp_handler *handler = &c->shard->server->config.handler;
+	struct message *in_work = c->message, *m;
+	struct error err;
+
+	if (!handler->on_refused)
+		return;
+	error_set(&err, kind, "%s", why);
+	if (start.len > REFUSED_MOST)
+		start.len = REFUSED_MOST;
+	m = make_message(c, start);
+	c->message = in_work; /* what m is answered with is dropped */
+	handler->on_refused(handler->ctx, &m->shown, &err);
+}
+
 static enum mllp_next
 on_message(void *ctx, struct str bytes)
 {
@@ -205,9 +226,11 @@ on_bytes(struct stream *s, const char *p, size_t len)
 	used = mllp_feed(c->codec, p, len, &err);
 	if (!stream_is_open(s))
 		return len;
-	if (mllp_dropped(c->codec) != dropped)
+	if (mllp_dropped(c->codec) != dropped) {
 		log_event(LOG_WARN, "mllp-dropped", "connection=%llx\treason=%s",
 		    (unsigned long long)s->id, "a message started inside another");
+		tell_cut(c, STR(""), ERROR_INVALID, "another message started inside this one");
+	}
 	if (used < 0) {
 		refuse(c, &err);
 		return len;
@@ -260,7 +283,12 @@ on_sent(struct stream *s)
 static void
 on_broken(struct stream *s)
 {
-	detach((struct connection *)s);
+	struct connection *c = (struct connection *)s;
+
+	if (mllp_is_inside(c->codec))
+		tell_cut(
+		    c, mllp_partial(c->codec), ERROR_IO, "the connection broke inside a message");
+	detach(c);
 }
 
 /* Life of a connection. */
@@ -348,10 +376,14 @@ drain(struct loop_service *service)
 	for (c = shard->connections; c; c = next) {
 		next = c->next;
 		c->closing = true;
+		if (c->message)
+			continue;
 		/* A message half here is not acknowledged: the peer will send
 		 * it again. */
-		if (!c->message)
-			stream_finish(&c->stream);
+		if (mllp_is_inside(c->codec))
+			tell_cut(c, mllp_partial(c->codec), ERROR_IO,
+			    "the gateway stopped inside a message");
+		stream_finish(&c->stream);
 	}
 }
 

@@ -48,10 +48,12 @@ struct mllp_handler {
 	void (*on_message)(void *ctx, struct mllp_message *m);
 	/*
 	 * The peer sent something that is no message: too long (kind
-	 * ERROR_LIMIT), cut off by a timeout or by the end of the connection
-	 * (ERROR_IO), out of step (ERROR_INVALID). m->bytes is the start of it,
-	 * as far as there is one, enough to find its MSH. End it with the
-	 * answer it deserves, or drop it; the connection is closed behind it.
+	 * ERROR_LIMIT), cut off by a timeout, by the end of the connection or by
+	 * a stop (ERROR_IO), out of step or begun anew (ERROR_INVALID). m->bytes
+	 * is the start of it, as far as there is one, enough to find its MSH.
+	 * End it with the answer it deserves, or drop it; the connection is
+	 * closed behind it. An answer that nobody would hear, or that would be
+	 * wrong (to a message that a stop cut off), is dropped.
 	 * NULL: closed without a word.
 	 */
 	void (*on_refused)(void *ctx, struct mllp_message *m, const struct error *why);

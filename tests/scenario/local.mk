@@ -13,6 +13,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/adt.scenario \
 	tests/scenario/conditional.scenario \
 	tests/scenario/formats.scenario \
+	tests/scenario/cut.scenario \
 	tests/scenario/http.scenario \
 	tests/scenario/lenient.scenario \
 	tests/scenario/merge.scenario \

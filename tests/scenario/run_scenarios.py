@@ -24,6 +24,8 @@ A scenario is a text file. Lines that start with '#' say what it shows.
   raw> GET / HTTP/1.1\r\n  bytes to send as they are, with \r \n \xHH \t; lines
                            in a row are one piece
   raw< ^HTTP/1.1 400       what the connection gave until it was closed matches
+  cut http> POST / HTT     bytes on a connection that is closed behind them;
+  cut mllp> \x0bMSH|        `reset …>` breaks it off instead of closing it
   mllp> MSH|…              a message, a segment a line
   mllp< MSA-1 = AA         a field of what came back; ~ takes an expression
   mllp< ERR absent         a segment that must not be there
@@ -42,7 +44,10 @@ import glob
 import json
 import os
 import re
+import socket
+import struct
 import sys
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway import BUILD, Gateway, Tap, need_pack, segment, skip_all  # noqa: E402
@@ -184,6 +189,15 @@ class Scenario:
         holds = got == m.group(4) if m.group(3) == '=' else re.search(m.group(4), got)
         return self.ok(holds, want, self.ack)
 
+    def cut(self, line):
+        how, protocol = re.match(r'(cut|reset) (http|mllp)>', line).groups()
+        data = unescape(''.join(self.block(line[:line.index('>') + 1])))
+        with socket.create_connection(('127.0.0.1', self.gateway.ports[protocol]), 20) as s:
+            s.sendall(data)
+            time.sleep(0.2)  # until the gateway has read it
+            if how == 'reset':
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+
     def command(self, line):
         words = self.fill(line).split()
         self.done = self.gateway.run(*words[1:])
@@ -198,6 +212,8 @@ class Scenario:
             for want in self.block('raw<'):
                 self.ok(re.search(want, got), 'raw< ' + want, got)
             return None
+        if re.match(r'(cut|reset) (http|mllp)>', line):
+            return self.cut(line)
         if line.startswith('mllp>'):
             return self.send_mllp()
         self.at += 1
