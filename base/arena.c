@@ -14,6 +14,7 @@ enum {
 struct arena_block {
 	struct arena_block *older;
 	size_t size; /* of data[] */
+	size_t used; /* of it, once a newer block came */
 	alignas(ALIGN) char data[];
 };
 
@@ -27,11 +28,20 @@ arena_init(struct arena *a, size_t limit, int flags)
 	};
 }
 
+/* What was never handed out holds nothing to wipe. */
+static void
+wipe_block(struct arena *a, struct arena_block *b)
+{
+	size_t used = b == a->block ? (size_t)(a->next - b->data) : b->used;
+
+	if (a->wipe)
+		explicit_bzero(b->data, used);
+}
+
 static void
 give_back(struct arena *a, struct arena_block *b)
 {
-	if (a->wipe)
-		explicit_bzero(b->data, b->size);
+	wipe_block(a, b);
 	a->used -= sizeof(*b) + b->size;
 	free(b);
 }
@@ -64,8 +74,7 @@ arena_reset(struct arena *a)
 		give_back(a, b);
 		b = older;
 	}
-	if (a->wipe)
-		explicit_bzero(b->data, b->size);
+	wipe_block(a, b);
 	a->block = b;
 	a->next = b->data;
 	a->end = b->data + b->size;
@@ -89,6 +98,8 @@ add_block(struct arena *a, size_t size)
 		room = left - sizeof(*b);
 	}
 	b = xmalloc(sizeof(*b) + room);
+	if (a->block)
+		a->block->used = (size_t)(a->next - a->block->data);
 	b->older = a->block;
 	b->size = room;
 	a->block = b;

@@ -1,5 +1,8 @@
 #include "base/hash.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <xxhash.h>
@@ -17,24 +20,62 @@ crypto_failed(const char *what)
 	abort();
 }
 
+/*
+ * One context a thread, set up once: looking the algorithm up and allocating
+ * for it takes several times what hashing a short text does.
+ */
+static pthread_key_t context_key;
+static pthread_once_t context_once = PTHREAD_ONCE_INIT;
+
+static void
+free_context(void *ctx)
+{
+	EVP_MD_CTX_free(ctx);
+}
+
+static void
+make_context_key(void)
+{
+	if (pthread_key_create(&context_key, free_context) != 0)
+		crypto_failed("prepare SHA-256");
+}
+
+static EVP_MD_CTX *
+begin_sha256(void)
+{
+	EVP_MD_CTX *ctx;
+	bool good;
+
+	pthread_once(&context_once, make_context_key);
+	ctx = pthread_getspecific(context_key);
+	if (ctx) {
+		good = EVP_DigestInit_ex(ctx, NULL, NULL);
+	} else {
+		ctx = EVP_MD_CTX_new();
+		good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) &&
+		       pthread_setspecific(context_key, ctx) == 0;
+	}
+	if (!good)
+		crypto_failed("make a SHA-256");
+	return ctx;
+}
+
 void
 sha256(struct str s, uint8_t out[SHA256_BYTES])
 {
-	if (!EVP_Digest(s.p, s.len, out, NULL, EVP_sha256(), NULL))
-		crypto_failed("make a SHA-256");
+	sha256_parts(&s, 1, out);
 }
 
 void
 sha256_parts(const struct str *parts, size_t count, uint8_t out[SHA256_BYTES])
 {
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool good = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
+	EVP_MD_CTX *ctx = begin_sha256();
+	bool good = true;
 
 	for (size_t i = 0; good && i < count; i++)
 		good = EVP_DigestUpdate(ctx, parts[i].p, parts[i].len);
 	if (!good || !EVP_DigestFinal_ex(ctx, out, NULL))
 		crypto_failed("make a SHA-256");
-	EVP_MD_CTX_free(ctx);
 }
 
 void
@@ -90,21 +131,36 @@ hex_decode(struct str hex, void *out, size_t len)
 static void
 uuid_format(uint8_t b[16], unsigned version, char out[37])
 {
-	char hex[33];
+	char hex[33], *to = out;
 
 	b[6] = (uint8_t)((b[6] & 0x0f) | version << 4);
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
 	hex_encode(b, 16, hex);
-	snprintf(out, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+	for (size_t i = 0; i < 32; i++) {
+		if (i == 8 || i == 12 || i == 16 || i == 20)
+			*to++ = '-';
+		*to++ = hex[i];
+	}
+	*to = '\0';
 }
 
 void
 uuid_make(char out[37])
 {
-	uint8_t b[16];
+	/* Drawn for many at once. A fork must not give them out twice. */
+	static _Thread_local uint8_t pool[64][16];
+	static _Thread_local size_t left;
+	static _Thread_local pid_t owner;
+	uint8_t *b;
 
-	random_bytes(b, sizeof(b));
+	if (!left || owner != getpid()) {
+		random_bytes(pool, sizeof(pool));
+		left = sizeof(pool) / sizeof(pool[0]);
+		owner = getpid();
+	}
+	b = pool[--left];
 	uuid_format(b, 4, out);
+	explicit_bzero(b, sizeof(pool[0]));
 }
 
 void
