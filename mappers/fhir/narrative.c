@@ -439,7 +439,7 @@ static bool
 take_attribute(struct scan *s, struct str element, uint64_t *seen, bool *xhtml)
 {
 	const char *at = s->p;
-	struct str name, value;
+	struct str name, value = { NULL, 0 };
 	int known;
 
 	if (!take_name(s, &name))
