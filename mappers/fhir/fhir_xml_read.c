@@ -476,7 +476,7 @@ start_resource(
 	f = push_frame(x, record_push(x->r.b, type), type, 0, type);
 	if (!f)
 		return false;
-	f->f.resource = true;
+	f->f.resource = f->any = true; /* {"resourceType":"Patient"} is one, too */
 	if (f->f.depth > x->r.b->limits.depth) {
 		record_fail(x->r.b, "elements nested deeper than the limit");
 		return false;

@@ -2,6 +2,7 @@
 include tests/fuzz/base.mk
 include tests/fuzz/profiles.mk
 include tests/fuzz/json.mk
+include tests/fuzz/xml.mk
 include tests/fuzz/hl7v2.mk
 include tests/fuzz/map.mk
 include tests/fuzz/net.mk
