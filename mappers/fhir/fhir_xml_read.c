@@ -254,8 +254,8 @@ read_attributes(struct xml_reader *x, struct xml_frame *f, int count, const xmlC
 		struct str text = str_of((const char *)a[3], (size_t)(a[4] - a[3]));
 		uint32_t element;
 
+		f->any = true;
 		if (!a[1] && f->primitive && strcmp((const char *)a[0], "value") == 0) {
-			f->any = true;
 			if (!read_value(x, f, a[0], text))
 				return false;
 			continue;
@@ -266,7 +266,6 @@ read_attributes(struct xml_reader *x, struct xml_frame *f, int count, const xmlC
 			odd_attribute(x, a);
 			continue;
 		}
-		f->any = true;
 		if (!read_attribute(x, f, element, a[0], text))
 			return false;
 	}
@@ -709,6 +708,17 @@ on_end(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri
 
 /* ---- What stands between --------------------------------------------- */
 
+/* There is text at `at`, which may be copied from there. */
+static void
+finds_text(struct xml_reader *x, struct str text, const char *at)
+{
+	if (x->r.told || x->skipped || !x->top || x->top->text_told || str_trim(text).len == 0)
+		return;
+	x->top->text_told = x->top->any = true;
+	reader_finds(&x->r, "structure", NO_LEAF, 0, at,
+	    "text where only elements may be: values stand in attributes");
+}
+
 static void
 on_text(void *ctx, const xmlChar *text, int len)
 {
@@ -719,19 +729,31 @@ on_text(void *ctx, const xmlChar *text, int len)
 		xml_div_text(x, text, len);
 		return;
 	}
-	if (x->r.told || x->skipped || !x->top)
-		return;
-	while (p < end && json_is_space(*p))
+	while (p < end && (unsigned char)*p <= ' ')
 		p++;
-	if (p == end || x->top->text_told)
-		return;
-	x->top->text_told = true;
-	x->top->any = true;
 	/* Plain text is given where it stands, other text in a copy. */
-	if (p < x->r.lex.start || p >= x->r.lex.end)
-		p = here(x);
-	reader_finds(&x->r, "structure", NO_LEAF, 0, p,
-	    "text where only elements may be: values stand in attributes");
+	if (p < end)
+		finds_text(x, str_of(p, (size_t)(end - p)),
+		    p < x->r.lex.start || p >= x->r.lex.end ? here(x) : p);
+}
+
+/* The section was read to its end, or to the end of a piece of it. */
+static void
+on_cdata(void *ctx, const xmlChar *text, int len)
+{
+	static const char open[] = "<![CDATA[";
+	struct xml_reader *x = ctx;
+	const char *at = here(x), *behind;
+
+	if (x->div.depth) {
+		xml_div_text(x, text, len);
+		return;
+	}
+	do {
+		behind = at;
+		at = tag_start(x, behind);
+	} while (at < behind && strncmp(at, open, sizeof(open) - 1) != 0);
+	finds_text(x, str_of((const char *)text, (size_t)len), at);
 }
 
 static void
@@ -770,7 +792,7 @@ static const xmlSAXHandler handler = {
 	.endElementNs = on_end,
 	.characters = on_text,
 	.ignorableWhitespace = on_text,
-	.cdataBlock = on_text,
+	.cdataBlock = on_cdata,
 	.serror = on_error,
 };
 

@@ -20,7 +20,7 @@ struct xml_frame {
 	uint32_t repeats;	 /* its index among its repetitions */
 	/* An attribute whose place is behind elements (Extension.url). */
 	uint32_t pending, pending_text, pending_len;
-	uint32_t text_told; /* text where none belongs was told */
+	bool text_told; /* text where none belongs */
 	bool primitive;
 	bool holder; /* holds a resource: its one child is that */
 	bool any;    /* had attributes or children, right or wrong */

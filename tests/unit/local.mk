@@ -2,6 +2,7 @@
 include tests/unit/base.mk
 include tests/unit/profiles.mk
 include tests/unit/json.mk
+include tests/unit/xml.mk
 include tests/unit/hl7v2.mk
 include tests/unit/map.mk
 include tests/unit/net.mk
