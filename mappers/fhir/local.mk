@@ -9,5 +9,6 @@ libmappers_a_SOURCES += \
 	mappers/fhir/fhir_xml_reader.h mappers/fhir/fhir_xml_text.c \
 	mappers/fhir/fhir_xml_write.c \
 	mappers/fhir/narrative.c mappers/fhir/narrative.h \
-	mappers/fhir/json_lex.c mappers/fhir/json_lex.h
+	mappers/fhir/json_lex.c mappers/fhir/json_lex.h \
+	mappers/fhir/ndjson.c mappers/fhir/ndjson.h
 EXTRA_DIST += mappers/fhir/README.md

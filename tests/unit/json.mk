@@ -8,3 +8,6 @@ tests_unit_test_fhir_json_LDADD = $(MAPPERS_FLOOR)
 check_PROGRAMS += tests/unit/test_fhir_subset
 tests_unit_test_fhir_subset_SOURCES = tests/unit/test_fhir_subset.c
 tests_unit_test_fhir_subset_LDADD = $(MAPPERS_FLOOR)
+check_PROGRAMS += tests/unit/test_ndjson
+tests_unit_test_ndjson_SOURCES = tests/unit/test_ndjson.c
+tests_unit_test_ndjson_LDADD = $(MAPPERS_FLOOR)
