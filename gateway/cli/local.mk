@@ -3,6 +3,8 @@ libgateway_a_SOURCES += \
 	gateway/cli/audit_show.c gateway/cli/audit_show.h \
 	gateway/cli/cmd_audit.c gateway/cli/cmd_check.c gateway/cli/cmd_token.c \
 	gateway/cli/cmd_convert.c \
+	gateway/cli/convert.c gateway/cli/convert.h \
+	gateway/cli/convert_files.c gateway/cli/convert_files.h \
 	gateway/cli/cmd_pack.c \
 	gateway/cli/cmd_serve.c
 EXTRA_DIST += gateway/cli/README.md
