@@ -14,6 +14,8 @@ libprofiles_a_SOURCES = \
 	profiles/record.c profiles/record.h profiles/record_build.c profiles/record_build.h \
 	profiles/lexical.c profiles/lexical.h \
 	profiles/decimal.c profiles/decimal.h profiles/decimal_math.c \
-	profiles/decimal_working.h profiles/ucum.h profiles/quantity.h
+	profiles/decimal_working.h profiles/quantity.c profiles/quantity.h \
+	profiles/ucum.c profiles/ucum.h profiles/ucum_convert.c profiles/ucum_parse.c \
+	profiles/ucum_table.c profiles/ucum_table.h
 EXTRA_DIST += profiles/README.md
 PROFILES_FLOOR = libprofiles.a $(BASE_FLOOR) $(PROFILES_LIBS)

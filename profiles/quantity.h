@@ -4,12 +4,11 @@
  *
  * A plain value; the code's text is borrowed. Any thread may call.
  *
- * Calendar durations (N1, 6.1.1, 6.1.2, 6.2): milliseconds and seconds are
- * those of UCUM; minutes, hours, days and weeks are comparable with each other
- * and with seconds, and with the UCUM units of their length; years and months
- * are comparable with each other (12 months a year) and with other calendar
- * durations by 365 and 30 days, but not with UCUM's 'a' and 'mo', to which
- * they are only equivalent.
+ * Calendar durations (N1, 6.1.1, 6.1.2, 6.2): seconds and milliseconds, and
+ * minutes, hours, days and weeks, are comparable with each other and with UCUM's
+ * units. Years and months are comparable with calendar durations only: a year
+ * is 12 months, with others it is 365 days and a month 30 (5.5.7). With units of
+ * UCUM they are equivalent as 'a' and 'mo'.
  */
 #ifndef PROFILES_QUANTITY_H
 #define PROFILES_QUANTITY_H
@@ -67,15 +66,20 @@ enum quantity_order quantity_compare(const struct quantity *a, const struct quan
 /* Equivalence (N1, 6.1.2): values in the unit of the less precise, rounded. */
 bool quantity_is_equivalent(const struct quantity *a, const struct quantity *b);
 
-/* The same quantity in another unit. Returns 0, or -1 with *err. */
+/*
+ * The same quantity in another unit: a code of UCUM, or a calendar's keyword.
+ * Years and months are 365 and 30 days here. Returns 0, or -1 with *err.
+ */
 int quantity_convert(
     const struct quantity *q, struct str code, struct quantity *out, struct error *err);
 
 /*
- * Arithmetic (N1, 6.6): sums are in the smaller unit of the two; products and
- * quotients in base units, or in the unit of the one when the other has none.
- * Text of a new unit is taken from the arena. Returns 0, or -1 when there is no
- * result (FHIRPath's answer is empty).
+ * Arithmetic (N1, 6.6): sums are in the smaller unit of the two; a product's
+ * and a quotient's unit is put together from both codes ("g/m"), that of the
+ * one where the other is "1", and "1" where no dimension is left. Text of a new
+ * unit is taken from the arena. Returns 0, or -1 when there is no result
+ * (FHIRPath's answer is empty): units that do not go together, among them years
+ * and months with UCUM's; overflow; division by zero.
  */
 int quantity_add(const struct quantity *a, const struct quantity *b, struct quantity *out);
 int quantity_subtract(const struct quantity *a, const struct quantity *b, struct quantity *out);

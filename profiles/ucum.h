@@ -9,9 +9,11 @@
  *
  * As UCUM has it: the mole is a number (§30), so that "mol/L" and "/L" are
  * commensurable; an annotation means nothing (§12): "mg{x}" is "mg"; an
- * arbitrary unit is commensurable with itself only (§24), with prefixes and
- * in terms too; a special unit (Cel, [pH], B[V]) may carry a prefix or a
- * number, but no exponent and no other unit (§22).
+ * arbitrary unit is not commensurable with any other (§24). With itself it is,
+ * also in terms ("[iU]/L" and "k[iU]/L"), which §25 taken by the letter would
+ * deny. A special unit (Cel, [pH], B[V]) may carry a prefix or a number, but no
+ * exponent and no other unit (§22). A number may have an exponent with a sign
+ * ("2+10", §9), which the grammar's exhibit leaves out.
  */
 #ifndef PROFILES_UCUM_H
 #define PROFILES_UCUM_H
@@ -26,20 +28,20 @@
 enum {
 	UCUM_CODE_MAX = 256,	/* bytes of a code */
 	UCUM_DEPTH_MAX = 16,	/* parentheses */
-	UCUM_EXPONENT_MAX = 99, /* of a unit, and of each base unit in the whole;
-				   999 of 10* and 10^ */
+	UCUM_EXPONENT_MAX = 99, /* of a unit; of each base unit in the whole */
 	UCUM_ARBITRARY_MAX = 4, /* different arbitrary units in one code */
 	UCUM_TEXT = 128,	/* bytes for any canonical unit */
 	UCUM_BASES = 7,
 };
 
 struct ucum_unit {
-	struct decimal over, under;   /* size in base units: over / under * pi^pi */
+	struct decimal over, under;   /* size in base units: over / under * pi^pi; of a
+				       special unit the factor at it (§22) */
 	int8_t dimension[UCUM_BASES]; /* C, K, cd, g, m, rad, s */
 	int8_t pi;
-	uint8_t special; /* which scale; 0 is a ratio scale */
+	uint16_t special; /* which special unit; 0 is none */
 	struct ucum_arbitrary {
-		uint16_t atom; /* 0: none; ascending */
+		uint16_t unit; /* which; 0 is none; ascending */
 		int16_t exponent;
 	} arbitrary[UCUM_ARBITRARY_MAX];
 };
@@ -65,7 +67,8 @@ bool ucum_is_dimensionless(const struct ucum_unit *u);
 
 /*
  * The product, the quotient. 0, or -1 when there is none: one is special and
- * the other is not the plain 1, or a limit is passed.
+ * the other is no number (a number may not be divided by a special one), or a
+ * limit is passed.
  */
 int ucum_multiply(const struct ucum_unit *a, const struct ucum_unit *b, struct ucum_unit *out);
 int ucum_divide(const struct ucum_unit *a, const struct ucum_unit *b, struct ucum_unit *out);
@@ -73,8 +76,9 @@ int ucum_divide(const struct ucum_unit *a, const struct ucum_unit *b, struct ucu
 /*
  * Convert a value from one unit to the other: exact where the result has an
  * exact decimal of DECIMAL_PRECISION digits, else rounded to so many. Returns
- * 0, or -1 with *err (may be NULL): they are not commensurable, the value is
- * not on the scale (the logarithm of what is not positive), or overflow.
+ * 0, or -1 with *err (may be NULL), ERROR_INVALID: they are not commensurable,
+ * the value is not on the scale (the logarithm of what is not positive), or
+ * overflow.
  */
 int ucum_convert(const struct decimal *value, const struct ucum_unit *from,
     const struct ucum_unit *to, struct decimal *out, struct error *err);
