@@ -20,7 +20,11 @@ stop(struct reader *r, const char *fault)
 static bool
 skip(struct reader *r)
 {
-	return json_skip(&r->lex) || reader_stops(r, NO_LEAF, 0);
+	bool string = json_peek(&r->lex) == '"';
+
+	if (json_skip(&r->lex))
+		return true;
+	return string ? reader_spoils(r, NO_LEAF, 0) : reader_stops(r, NO_LEAF, 0);
 }
 
 static const char *
@@ -181,13 +185,19 @@ static bool
 take_scalar(struct reader *r, char first, struct str *out)
 {
 	char *text = r->b->text + r->b->text_len;
+	const char *start;
 	struct str raw;
 	size_t len;
 
 	switch (first) {
 	case '"':
-		if (!json_string(&r->lex, text, &len))
+		start = r->lex.p;
+		if (!json_string(&r->lex, text, &len)) {
+			/* What was put there is to be wiped all the same. */
+			len = (size_t)(r->lex.p - start);
+			r->high = text + len > r->high ? text + len : r->high;
 			return false;
+		}
 		*out = str_of(text, len);
 		r->high = text + len > r->high ? text + len : r->high;
 		return true;
@@ -268,7 +278,8 @@ read_wrong_form(
 	if (!r->options->lenient || form_of(first) == FORM_NONE)
 		return skip(r);
 	if (!take_scalar(r, first, &text))
-		return reader_stops(r, element, index);
+		return first == '"' ? reader_spoils(r, element, index)
+				    : reader_stops(r, element, index);
 	if (lexical_check(kind, text) != LEXICAL_VALID)
 		return true;
 	*kept = true;
@@ -323,7 +334,8 @@ read_primitive(struct reader *r, uint32_t element, uint32_t type, uint32_t index
 		return read_wrong_form(r, kind, element, index, kept);
 	r->lex.control = false;
 	if (!take_scalar(r, first, &text))
-		return reader_stops(r, element, index);
+		return first == '"' ? reader_spoils(r, element, index)
+				    : reader_stops(r, element, index);
 	control = r->lex.control;
 	if ((kind != LEXICAL_STRING && kind != LEXICAL_MARKDOWN) || control || text.len == 0 ||
 	    text.len > 1024 * 1024) {
@@ -831,7 +843,7 @@ fhir_json_read(struct str in, const struct fhir_read_options *options, struct re
 	record_builder_reset(b);
 	record_learn(b);
 	json_lex_init(&r.lex, in);
-	if (reserve(&r, in) && read_root(&r)) {
+	if (reserve(&r, in) && read_root(&r) && !r.spoiled) {
 		record = record_builder_make(b, a, &err);
 		if (!record)
 			reader_refuses(&r, "too-costly", in.p, "%s", err.text);

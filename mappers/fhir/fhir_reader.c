@@ -182,6 +182,20 @@ reader_stops(struct reader *r, uint32_t leaf, uint32_t index)
 }
 
 bool
+reader_spoils(struct reader *r, uint32_t leaf, uint32_t index)
+{
+	struct json_lex before = r->lex;
+	char text[TEXT_MOST];
+
+	if (r->b->failed || !json_string_resume(&r->lex))
+		return reader_stops(r, leaf, index);
+	snprintf(text, sizeof(text), "not %s: %s", r->format, before.fault);
+	add_finding(r, SEVERITY_FATAL, "structure", leaf, index, before.p, text);
+	r->spoiled = true;
+	return true;
+}
+
+bool
 reader_refuses(struct reader *r, const char *code, const char *at, const char *fmt, ...)
 {
 	char text[TEXT_MOST];

@@ -72,6 +72,7 @@ struct reader {
 	const char *high; /* end of what was ever put into the builder's text */
 	unsigned depth;
 	bool told;		 /* the fatal finding was made */
+	bool spoiled;		 /* one was made, and the reading goes on */
 	struct level_bits *bits; /* for frames that are tracked, by depth */
 	struct place place;
 };
@@ -114,6 +115,13 @@ void reader_finds_unknown(struct reader *r, const struct frame *f, struct str na
 /* The reading ends here: the lexer's fault, or the builder's, is told once.
  * Returns false. */
 bool reader_stops(struct reader *r, uint32_t leaf, uint32_t index);
+
+/*
+ * The value at p is a string that is no JSON, whose fault the lexer has: told,
+ * and when its end is certain the reading goes on behind it, to find what else
+ * is wrong; there will be no record. Returns whether it goes on.
+ */
+bool reader_spoils(struct reader *r, uint32_t leaf, uint32_t index);
 
 /* As reader_stops(), for another reason. */
 bool reader_refuses(struct reader *r, const char *code, const char *at, const char *fmt, ...)

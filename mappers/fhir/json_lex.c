@@ -250,6 +250,28 @@ json_string_place(const char *p, size_t offset)
 	return p;
 }
 
+bool
+json_string_resume(struct json_lex *x)
+{
+	const char *p = x->p;
+
+	while (p < x->end && *p != '"' && *p != '\n' && *p != '\r') {
+		/* A broken escape may be one of the quote all the same. */
+		if (*p == '\\' && x->end - p > 1 && p[1] != '\n' && p[1] != '\r')
+			p++;
+		p++;
+	}
+	if (p >= x->end || *p != '"')
+		return false;
+	for (p++; p < x->end && json_is_space(*p);)
+		p++;
+	if (p == x->end || (*p != ',' && *p != '}' && *p != ']'))
+		return false;
+	x->p = p;
+	x->fault = NULL;
+	return true;
+}
+
 /* As json_string(), the text not kept. */
 static bool
 skip_string(struct json_lex *x)

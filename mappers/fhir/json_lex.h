@@ -44,6 +44,14 @@ bool json_fail(struct json_lex *x, const char *fault);
  */
 bool json_string(struct json_lex *x, char *out, size_t *len);
 
+/*
+ * After json_string() failed inside of a string, at p: go behind the string's
+ * end, where that is certain: there is a closing quote on the same line, and
+ * what may follow a string follows it. Returns whether it is, the fault
+ * forgotten then; else nothing is changed.
+ */
+bool json_string_resume(struct json_lex *x);
+
 /* Where in the string whose opening quote is at p, and which was read, the byte
  * `offset` of its text comes from. */
 const char *json_string_place(const char *p, size_t offset);

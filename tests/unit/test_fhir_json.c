@@ -368,6 +368,54 @@ test_many(void)
 	arena_release(&a);
 }
 
+/*
+ * A string that is no JSON does not hide what is wrong behind it, as long as
+ * it is certain where it ends; a record there is none.
+ */
+static void
+test_spoiled(void)
+{
+	static const struct {
+		const char *name, *in;
+		unsigned fatal, errors; /* all, of them */
+	} cases[] = {
+		{ "an escape that is none",
+		    PAT ",\"name\":[{\"family\":\"a\\x\\\"b\"}],\"active\":\"true\",\"nam\":1}", 1,
+		    2 },
+		{ "two of them, in an array",
+		    PAT ",\"name\":[{\"given\":[\"\\u12\",\"b\",\"\xff\"],\"family\":\"\"}]}", 2,
+		    1 },
+		{ "bytes that are not UTF-8, the last value",
+		    PAT ",\"active\":1,\"birthDate\":\"\xc3\" }", 1, 1 },
+		{ "a tab in a value of another type", PAT ",\"active\":\"\t\",\"nam\":1}", 1, 2 },
+		{ "no quote on the line: its end is not certain",
+		    PAT ",\"birthDate\":\"\\x,\n\"nam\":1}", 1, 0 },
+		{ "what follows cannot follow a string", PAT ",\"birthDate\":\"\\x\" \"nam\":1}", 1,
+		    0 },
+		{ "a name is not gone past", PAT ",\"\\x\":1,\"nam\":1}", 1, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int lenient = 0; lenient < 2; lenient++) {
+			struct findings findings;
+			unsigned fatal_count = 0, others = 0;
+			struct arena a;
+
+			arena_init(&a, 1 << 20, 0);
+			ok(!read_text(str_from(cases[i].in), lenient, &a, &findings),
+			    "%s: no record", cases[i].name);
+			for (const struct finding *f = findings.first; f; f = f->next) {
+				fatal_count += f->severity == SEVERITY_FATAL;
+				others += f->severity != SEVERITY_FATAL;
+			}
+			if (!ok(fatal_count == cases[i].fatal && others == cases[i].errors,
+				"%s: all that is wrong is told", cases[i].name))
+				show(&findings);
+			arena_release(&a);
+		}
+	}
+}
+
 static void
 test_lenient(void)
 {
@@ -647,6 +695,7 @@ main(void)
 	test_wrong();
 	test_fatal();
 	test_many();
+	test_spoiled();
 	test_lenient();
 	test_options();
 	test_limits();
