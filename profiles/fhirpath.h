@@ -1,9 +1,9 @@
 /*
- * fhirpath.h - FHIRPath over records.
+ * fhirpath.h - FHIRPath (N1, with the additions of FHIR R4) over records.
  *
  * An expression is compiled once, with names resolved to element numbers
- * against the pack, into an immutable program that all threads may evaluate.
- * What the engine does not have yet is refused when compiling.
+ * against the pack and types inferred, into an immutable program that all
+ * threads may evaluate.
  *
  * An element is named as in FHIRPath ("value", not "valueQuantity"). A step
  * into an element that holds a resource gives the resource. The name of a type
@@ -16,13 +16,11 @@
  * as the official tests have it.
  *
  * Where we go beyond the letter: as and as() take collections, as ofType()
- * does, because R4's search parameters need it. resolve() fetches nothing; it
- * may stand only before `is`, as in `where(resolve() is Patient)`, and then
- * the type is told by Reference.type, by the text of the reference
- * ("Patient/1", "http://x/fhir/Patient/1/_history/2") or by the contained
- * resource that "#id" names; where none of these tells, the answer is empty.
- * hasExtension(url), which one of R4's search parameters uses and no
- * specification defines, is extension(url).exists().
+ * does, because R4's search parameters need it. `resolve() is T` fetches
+ * nothing where Reference.type, the text of the reference ("Patient/1",
+ * "http://x/fhir/Patient/1/_history/2") or the contained resource that "#id"
+ * names tells the type. hasExtension(url), which one of R4's search parameters
+ * uses and no specification defines, is extension(url).exists().
  */
 #ifndef PROFILES_FHIRPATH_H
 #define PROFILES_FHIRPATH_H
@@ -47,40 +45,91 @@ enum fhirpath_kind {
 	FHIRPATH_DATE,
 	FHIRPATH_DATETIME,
 	FHIRPATH_TIME,
-	FHIRPATH_QUANTITY,
+	FHIRPATH_QUANTITY, /* text: "4 days", "1.5 'mg'" */
+	FHIRPATH_TYPE,	   /* what type() gives; text: "FHIR.Patient" */
 };
 
 enum {
 	FHIRPATH_MADE = UINT32_MAX, /* no node: a value made on the way */
 };
 
-/* One item of a collection: a node of the record, or a value made on the way. */
+/* One item of a collection: a node of a record, or a value made on the way. */
 struct fhirpath_item {
 	uint32_t node;	  /* or FHIRPATH_MADE */
 	uint32_t type;	  /* type number in the pack; PACK_NONE for a made value */
 	struct str value; /* a primitive's value; may be empty when it is a node */
 	uint32_t kind;	  /* enum fhirpath_kind */
+	uint32_t record;  /* 0: the one evaluated; else one the host gave */
 };
 
 struct fhirpath_items {
 	struct fhirpath_item *at;
 	uint32_t count;
+	const struct record **records; /* that items speak of, by number */
 };
 
 /*
- * Compile an expression whose context is a node of the given type. Returns
- * NULL with *err set (line and column in the text, what was expected, the
- * nearest name); free with fhirpath_free().
+ * What evaluation asks of its surroundings; any function may be NULL. Called
+ * from the thread that evaluates. Where there is nobody to ask, resolve()
+ * finds only what the record itself holds, memberOf() and subsumes() are
+ * empty, conformsTo() knows the pack's types, and slice() and
+ * elementDefinition() are errors. Each returns 1 for yes, 0 for no, -1 when it
+ * cannot be told.
  */
+struct fhirpath_host {
+	void *ctx;
+	/* The resource a reference or canonical names, made with the same pack and
+	 * good until the evaluation's arena goes; NULL when there is none. */
+	const struct record *(*resolve)(void *ctx, struct str reference, struct arena *a);
+	int (*member_of)(void *ctx, struct str system, struct str code, struct str value_set);
+	int (*subsumes)(void *ctx, struct str system, struct str broad, struct str narrow);
+	int (*conforms_to)(void *ctx, const struct record *r, uint32_t node, struct str structure);
+	/* Whether the node is in the named slice of the structure. */
+	int (*in_slice)(void *ctx, const struct record *r, uint32_t node, struct str structure,
+	    struct str slice);
+	/* The node's ElementDefinition, as a record of that type. */
+	const struct record *(*element_definition)(
+	    void *ctx, const struct record *r, uint32_t node, struct arena *a);
+	/* What trace() was given; `of` are the items or their projection. */
+	void (*trace)(void *ctx, struct str name, const struct fhirpath_items *of);
+};
+
+/* What a program is compiled for. */
+struct fhirpath_options {
+	uint32_t type;		     /* of the context */
+	const struct str *variables; /* names (without %) that evaluation gives values for */
+	uint32_t variable_count;
+};
+
+/* What a program is evaluated over. */
+struct fhirpath_input {
+	const struct record *record;
+	uint32_t context;			/* node that $this and %context are */
+	const struct fhirpath_items *variables; /* as fhirpath_options names them; of the record */
+	const struct fhirpath_host *host;	/* may be NULL */
+	int64_t now;				/* wall time of now(); 0: the clock's */
+};
+
+/*
+ * Compile an expression. Returns NULL with *err set (line and column in the
+ * text, what was expected, the nearest name); free with fhirpath_free().
+ */
+struct fhirpath *fhirpath_compile_with(const struct pack *p, struct str expression,
+    const struct fhirpath_options *options, struct error *err);
+
+/* The same for a context of that type, without variables. */
 struct fhirpath *
 fhirpath_compile(const struct pack *p, uint32_t type, struct str expression, struct error *err);
 void fhirpath_free(struct fhirpath *f);
 
 /*
- * Evaluate over node `context` of r. The items lie in the arena. Returns 0, or
- * -1 with *err set: a limit was passed, or the expression cannot be evaluated
- * on this input.
+ * Evaluate. The items lie in the arena. Returns 0, or -1 with *err set: a
+ * limit was passed, or the expression cannot be evaluated on this input.
  */
+int fhirpath_run(const struct fhirpath *f, const struct fhirpath_input *input, struct arena *a,
+    struct fhirpath_items *out, struct error *err);
+
+/* The same over node `context` of r, without variables and host. */
 int fhirpath_eval(const struct fhirpath *f, const struct record *r, uint32_t context,
     struct arena *a, struct fhirpath_items *out, struct error *err);
 
@@ -88,5 +137,14 @@ int fhirpath_eval(const struct fhirpath *f, const struct record *r, uint32_t con
  * no boolean is true. */
 int fhirpath_test(const struct fhirpath *f, const struct record *r, uint32_t context,
     struct arena *a, bool *out, struct error *err);
+
+/* "FHIR.HumanName", "System.Integer": the type of an item. In the arena where
+ * it must be made. */
+struct str
+fhirpath_type_name(const struct pack *p, const struct fhirpath_item *item, struct arena *a);
+
+/* Write the program, an operation a line, and its static type. */
+struct buf;
+void fhirpath_explain(const struct fhirpath *f, struct buf *out);
 
 #endif

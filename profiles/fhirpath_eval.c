@@ -1,5 +1,6 @@
 #include "profiles/fhirpath_eval.h"
 
+#include "base/clock.h"
 #include "profiles/fhirpath_syntax.h"
 
 int
@@ -46,31 +47,43 @@ eval_push(struct eval *e, struct fhirpath_item item)
 }
 
 struct fhirpath_item
-eval_item(const struct eval *e, uint32_t node)
+eval_item(const struct eval *e, uint32_t record, uint32_t node)
 {
-	const struct pack_element *el = pack_element_at(e->pack, e->r->nodes[node].element);
-	struct fhirpath_item item = { .node = node, .type = el->type };
+	const struct record *r = record == 0 ? e->r : e->records[record];
+	const struct pack_element *el = pack_element_at(e->pack, r->nodes[node].element);
+	struct fhirpath_item item = { .node = node, .type = el->type, .record = record };
 
-	if (el->flags & ELEMENT_RESOURCE && e->r->nodes[node].end > node + 1) {
-		item.node = node + 1;
-		item.type = pack_element_at(e->pack, e->r->nodes[node + 1].element)->type;
-	} else if (el->flags & ELEMENT_PRIMITIVE) {
-		item.value = record_text(e->r, node);
+	if (el->flags & ELEMENT_PRIMITIVE) {
+		item.value = record_text(r, node);
 		item.kind = fhirpath_kind_of(pack_type_at(e->pack, el->type)->lexical);
+	} else if (el->flags & ELEMENT_RESOURCE && r->nodes[node].end > node + 1) {
+		item.node = node + 1;
+		item.type = pack_element_at(e->pack, r->nodes[node + 1].element)->type;
 	}
 	return item;
 }
 
 int
-eval_push_node(struct eval *e, uint32_t node)
+eval_no_memory(struct eval *e)
 {
-	return eval_push(e, eval_item(e, node));
+	return error_set(
+	    e->err, ERROR_LIMIT, "the expression was stopped: it needs too much memory");
+}
+
+int
+eval_push_node(struct eval *e, uint32_t record, uint32_t node)
+{
+	return eval_push(e, eval_item(e, record, node));
 }
 
 int
 eval_push_made(struct eval *e, enum fhirpath_kind kind, struct str value)
 {
-	return eval_push(e, (struct fhirpath_item){ FHIRPATH_MADE, PACK_NONE, value, kind });
+	return value.p ? eval_push(e, (struct fhirpath_item){ .node = FHIRPATH_MADE,
+					  .type = PACK_NONE,
+					  .value = value,
+					  .kind = kind })
+		       : eval_no_memory(e);
 }
 
 int
@@ -80,14 +93,77 @@ eval_push_bool(struct eval *e, bool value)
 }
 
 int
+eval_give_bool(struct eval *e, uint32_t base, bool value)
+{
+	e->top = base;
+	return eval_push_bool(e, value);
+}
+
+int
 eval_push_integer(struct eval *e, int64_t value)
 {
-	struct str text = str_printf(e->arena, "%lld", (long long)value);
+	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	char digits[24], *at = digits + sizeof(digits);
 
-	if (!text.p)
-		return error_set(
-		    e->err, ERROR_LIMIT, "the expression was stopped: it needs too much memory");
-	return eval_push_made(e, FHIRPATH_INTEGER, text);
+	do {
+		*--at = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (value < 0)
+		*--at = '-';
+	return eval_push_made(e, FHIRPATH_INTEGER,
+	    str_dup(e->arena, str_of(at, (size_t)(digits + sizeof(digits) - at))));
+}
+
+int
+eval_push_decimal(struct eval *e, enum fhirpath_kind kind, const struct decimal *d)
+{
+	return eval_push_made(e, kind, decimal_text(d, e->arena));
+}
+
+int
+eval_push_moment(struct eval *e, const struct moment *m)
+{
+	return eval_push_made(e, (enum fhirpath_kind)m->kind, moment_text(m, e->arena));
+}
+
+int
+eval_argument(struct eval *e, const struct op *op, uint32_t argument, const struct frame *frame,
+    struct fhirpath_item *out, bool *found)
+{
+	uint32_t mark = e->top, count;
+
+	if (eval_op(e, argument, frame))
+		return -1;
+	count = e->top - mark;
+	e->top = mark;
+	*found = count == 1;
+	if (count > 1)
+		return eval_fail(e, op, "the argument is one item, and there are several");
+	if (count)
+		*out = e->stack[mark];
+	return 0;
+}
+
+int
+eval_integer_argument(struct eval *e, const struct op *op, uint32_t argument,
+    const struct frame *frame, int64_t *out, bool *found)
+{
+	struct fhirpath_item item;
+
+	if (eval_argument(e, op, argument, frame, &item, found))
+		return -1;
+	if (*found && (item.kind != FHIRPATH_INTEGER || !str_to_int(item.value, out)))
+		return eval_fail(e, op, "the argument is one whole number");
+	return 0;
+}
+
+void
+eval_keep(struct eval *e, uint32_t base, uint32_t first, uint32_t last)
+{
+	if (last > first && first > base)
+		memmove(&e->stack[base], &e->stack[first], (last - first) * sizeof(*e->stack));
+	e->top = last > first ? base + (last - first) : base;
 }
 
 int
@@ -109,15 +185,6 @@ eval_truth(struct eval *e, const struct op *op, uint32_t base, enum truth *out)
 	return 0;
 }
 
-/* Take away the items from base up to the mark; those behind it move down. */
-static void
-drop_below(struct eval *e, uint32_t base, uint32_t mark)
-{
-	if (mark > base && e->top > mark)
-		memmove(&e->stack[base], &e->stack[mark], (e->top - mark) * sizeof(*e->stack));
-	e->top -= mark - base;
-}
-
 static const struct step *
 find_step(const struct eval *e, const struct op *op, uint32_t type)
 {
@@ -131,16 +198,17 @@ find_step(const struct eval *e, const struct op *op, uint32_t type)
 
 /* Push the children of the node whose elements are of the step. */
 static int
-push_children(struct eval *e, uint32_t node, uint32_t first, uint32_t last)
+push_children(struct eval *e, struct fhirpath_item of, uint32_t first, uint32_t last)
 {
-	const struct record_node *nodes = e->r->nodes;
+	const struct record *r = eval_record(e, &of);
+	const struct record_node *nodes = r->nodes;
 	uint32_t steps = 1;
 
-	RECORD_EACH_CHILD(e->r, node, i) {
+	RECORD_EACH_CHILD(r, of.node, i) {
 		steps++;
 		if (nodes[i].element > last)
 			break; /* children stand in the order of their elements */
-		if (nodes[i].element >= first && eval_push_node(e, i))
+		if (nodes[i].element >= first && eval_push_node(e, of.record, i))
 			return -1;
 	}
 	return eval_count(e, steps);
@@ -155,10 +223,10 @@ eval_child(struct eval *e, const struct op *op, uint32_t base)
 		const struct step *s = find_step(e, op, e->stack[i].type);
 
 		if (s && e->stack[i].node != FHIRPATH_MADE &&
-		    push_children(e, e->stack[i].node, s->first, s->last))
+		    push_children(e, e->stack[i], s->first, s->last))
 			return -1;
 	}
-	drop_below(e, base, mark);
+	eval_keep(e, base, mark, e->top);
 	return 0;
 }
 
@@ -182,6 +250,32 @@ look_up_step(const struct eval *e, uint32_t type, struct str name, uint32_t *fir
 	return true;
 }
 
+/* What type() gave, "FHIR.Patient": its namespace, name and base (N1, 10.2). */
+static int
+push_reflection(struct eval *e, struct str type, struct str name)
+{
+	ptrdiff_t point = str_find(type, '.');
+	struct str space = str_of(type.p, point < 0 ? 0 : (size_t)point);
+	struct str bare = str_from_index(type, (size_t)(point + 1));
+	uint32_t number, base;
+
+	if (str_is(name, "namespace"))
+		return eval_push_made(e, FHIRPATH_STRING, space);
+	if (str_is(name, "name"))
+		return eval_push_made(e, FHIRPATH_STRING, bare);
+	if (!str_is(name, "baseType"))
+		return 0;
+	if (str_is(space, "System"))
+		return eval_push_made(e, FHIRPATH_STRING, STR("System.Any"));
+	number = pack_find_type(e->pack, bare);
+	base = number == PACK_NONE ? PACK_NONE : pack_type_at(e->pack, number)->base;
+	if (base == PACK_NONE)
+		return eval_push_made(e, FHIRPATH_STRING, STR("System.Any"));
+	return eval_push_made(e, FHIRPATH_STRING,
+	    str_printf(e->arena, "FHIR.%.*s",
+		STR_ARG(pack_text(e->pack, pack_type_at(e->pack, base)->name))));
+}
+
 static int
 eval_child_named(struct eval *e, const struct op *op, uint32_t base)
 {
@@ -189,25 +283,26 @@ eval_child_named(struct eval *e, const struct op *op, uint32_t base)
 	uint32_t mark = e->top, first, last;
 
 	for (uint32_t i = base; i < mark; i++) {
-		const struct fhirpath_item *item = &e->stack[i];
+		struct fhirpath_item item = e->stack[i];
 
 		if (eval_count(e, 16))
 			return -1;
-		if (item->node != FHIRPATH_MADE &&
-		    look_up_step(e, item->type, name, &first, &last) &&
-		    push_children(e, item->node, first, last))
+		if (item.kind == FHIRPATH_TYPE && push_reflection(e, item.value, name))
+			return -1;
+		if (item.node != FHIRPATH_MADE && look_up_step(e, item.type, name, &first, &last) &&
+		    push_children(e, item, first, last))
 			return -1;
 	}
-	drop_below(e, base, mark);
+	eval_keep(e, base, mark, e->top);
 	return 0;
 }
 
 static bool
 is_of_type(const struct eval *e, const struct op *op, const struct fhirpath_item *item)
 {
-	if (op->a == PACK_NONE)
-		return item->node == FHIRPATH_MADE && item->kind == op->kind;
-	return item->node != FHIRPATH_MADE && pack_type_is(e->pack, item->type, op->a);
+	if (item->node == FHIRPATH_MADE)
+		return op->kind && item->kind == op->kind;
+	return op->a != PACK_NONE && pack_type_is(e->pack, item->type, op->a);
 }
 
 static int
@@ -217,7 +312,7 @@ eval_of_type(struct eval *e, const struct op *op, uint32_t base)
 
 	for (uint32_t i = base; i < e->top; i++) {
 		const struct fhirpath_item *item = &e->stack[i];
-		bool exact = op->a != PACK_NONE && item->kind != FHIRPATH_NODE;
+		bool exact = item->node != FHIRPATH_MADE && item->kind != FHIRPATH_NODE;
 
 		if (exact ? item->type == op->a : is_of_type(e, op, item))
 			e->stack[kept++] = *item;
@@ -237,114 +332,6 @@ eval_is(struct eval *e, const struct op *op, uint32_t base)
 		return eval_fail(e, op, "the type of one item can be asked, and there are several");
 	e->top = base;
 	return eval_push_bool(e, is_of_type(e, op, &e->stack[base]));
-}
-
-/* The value of the child of that name; empty when there is none. */
-static struct str
-child_value(const struct eval *e, uint32_t node, struct str name)
-{
-	return record_value(e->r, e->pack, node, name);
-}
-
-/* The nearest resource that holds the node, or is it. */
-static uint32_t
-resource_of(const struct eval *e, uint32_t node)
-{
-	for (uint32_t i = node;; i--) {
-		uint32_t element = e->r->nodes[i].element;
-
-		if (i == 0)
-			return 0;
-		if (e->r->nodes[i].end > node && element < pack_type_count(e->pack) &&
-		    pack_type_at(e->pack, element)->kind == PACK_RESOURCE)
-			return i;
-	}
-}
-
-/* The resource that contains the node's resource; itself when none does. */
-static uint32_t
-container_of(const struct eval *e, uint32_t node)
-{
-	uint32_t inner = resource_of(e, node);
-
-	if (inner < 1)
-		return inner;
-	if (str_is(
-		pack_text(e->pack, pack_element_at(e->pack, e->r->nodes[inner - 1].element)->name),
-		"contained"))
-		return resource_of(e, inner - 1);
-	return inner;
-}
-
-/* Type of the contained resource of that id; PACK_NONE when there is none. */
-static uint32_t
-contained_type(const struct eval *e, uint32_t node, struct str id)
-{
-	uint32_t container = container_of(e, node);
-
-	if (!id.len)
-		return e->r->nodes[container].element;
-	RECORD_EACH_CHILD(e->r, container, i) {
-		const struct pack_element *el = pack_element_at(e->pack, e->r->nodes[i].element);
-
-		if (el->flags & ELEMENT_RESOURCE && e->r->nodes[i].end > i + 1 &&
-		    str_eq(child_value(e, i + 1, STR("id")), id))
-			return pack_element_at(e->pack, e->r->nodes[i + 1].element)->type;
-	}
-	return PACK_NONE;
-}
-
-/* The type that "Patient/1" or "http://x/Patient/1/_history/2" names. */
-static uint32_t
-type_in_reference(const struct eval *e, struct str text)
-{
-	ptrdiff_t history = str_find_str(text, STR("/_history/"));
-	size_t i;
-
-	if (history >= 0)
-		text.len = (size_t)history;
-	for (i = text.len; i > 0 && text.p[i - 1] != '/'; i--)
-		;
-	if (i == 0)
-		return PACK_NONE;
-	text.len = i - 1;
-	for (i = text.len; i > 0 && text.p[i - 1] != '/'; i--)
-		;
-	return pack_find_resource(e->pack, str_from_index(text, i));
-}
-
-static uint32_t
-referred_type(const struct eval *e, const struct fhirpath_item *item)
-{
-	struct str text = item->value, type = STR("");
-
-	if (item->node == FHIRPATH_MADE)
-		return type_in_reference(e, text);
-	if (pack_type_at(e->pack, item->type)->kind == PACK_RESOURCE)
-		return item->type;
-	if (item->kind == FHIRPATH_NODE) {
-		text = child_value(e, item->node, STR("reference"));
-		type = child_value(e, item->node, STR("type"));
-	}
-	if (text.len && text.p[0] == '#')
-		return contained_type(e, item->node, str_from_index(text, 1));
-	if (type.len)
-		return pack_find_resource(e->pack, type);
-	return type_in_reference(e, text);
-}
-
-static int
-eval_refers(struct eval *e, const struct op *op, uint32_t base)
-{
-	uint32_t count = e->top - base, type;
-
-	if (count == 0)
-		return 0;
-	if (count > 1)
-		return eval_fail(e, op, "the type of one item can be asked, and there are several");
-	e->top = base;
-	type = referred_type(e, &e->stack[base]);
-	return type == PACK_NONE ? 0 : eval_push_bool(e, pack_type_is(e->pack, type, op->a));
 }
 
 static int
@@ -369,27 +356,41 @@ eval_indexer(struct eval *e, const struct op *op, uint32_t base, const struct fr
 	return 0;
 }
 
+/* Whether a number in text is zero: it has no sign then. */
+static bool
+is_zero(struct str number)
+{
+	for (size_t i = 0; i < number.len && number.p[i] != ' '; i++)
+		if (number.p[i] >= '1' && number.p[i] <= '9')
+			return false;
+	return true;
+}
+
 static int
 eval_sign(struct eval *e, const struct op *op, uint32_t base)
 {
-	struct fhirpath_item *item = &e->stack[base];
+	struct fhirpath_item item;
 	struct str text;
 
 	if (e->top == base)
 		return 0;
-	if (e->top - base > 1 || !kind_is_number(item->kind))
+	if (e->top - base > 1)
 		return eval_fail(e, op, "only one number can have a sign");
-	if (!item->value.len) {
-		e->top = base;
-		return 0;
-	}
-	text = item->value.p[0] == '-' ? str_from_index(item->value, 1)
-				       : str_printf(e->arena, "-%.*s", STR_ARG(item->value));
-	if (!text.p)
-		return error_set(
-		    e->err, ERROR_LIMIT, "the expression was stopped: it needs too much memory");
+	item = e->stack[base];
 	e->top = base;
-	return eval_push_made(e, (enum fhirpath_kind)item->kind, text);
+	if (!eval_value(e, &item, &item))
+		return item.kind == FHIRPATH_NODE
+			   ? eval_fail(e, op, "only a number can have a sign")
+			   : 0;
+	if (!kind_is_number(item.kind) && item.kind != FHIRPATH_QUANTITY)
+		return eval_fail(e, op, "only a number can have a sign");
+	if (is_zero(item.value))
+		text = item.value;
+	else if (item.value.p[0] == '-')
+		text = str_from_index(item.value, 1);
+	else
+		text = str_printf(e->arena, "-%.*s", STR_ARG(item.value));
+	return eval_push_made(e, (enum fhirpath_kind)item.kind, text);
 }
 
 /* Operators that may not need their right operand. */
@@ -427,17 +428,32 @@ eval_logic(struct eval *e, const struct op *op, uint32_t base, const struct fram
 }
 
 static int
+push_items(struct eval *e, const struct fhirpath_items *items)
+{
+	if (eval_count(e, items->count))
+		return -1;
+	for (uint32_t i = 0; i < items->count; i++)
+		if (eval_push(e, items->at[i]))
+			return -1;
+	return 0;
+}
+
+static int
 eval_leaf(struct eval *e, const struct op *op, const struct frame *frame)
 {
 	switch (op->code) {
 	case OP_THIS:
 		return eval_push(e, frame->this);
 	case OP_CONTEXT:
-		return eval_push_node(e, e->context);
+		return eval_push_node(e, 0, e->in->context);
 	case OP_RESOURCE:
-		return eval_push_node(e, resource_of(e, e->context));
+		return eval_push_node(e, 0, eval_resource_of(e->r, e->pack, e->in->context));
 	case OP_ROOT_RESOURCE:
-		return eval_push_node(e, container_of(e, e->context));
+		return eval_push_node(e, 0, eval_container_of(e->r, e->pack, e->in->context));
+	case OP_VARIABLE:
+		return push_items(e, &e->variables[op->a]);
+	case OP_TOTAL:
+		return frame->total ? push_items(e, frame->total) : 0;
 	case OP_INDEX:
 		return eval_push_integer(e, frame->index);
 	case OP_LITERAL:
@@ -479,6 +495,9 @@ eval_op(struct eval *e, uint32_t number, const struct frame *frame)
 	case OP_XOR:
 	case OP_IMPLIES:
 		return eval_logic(e, op, base, frame);
+	case FN_WHERE:
+	case FN_EXISTS:
+		return eval_loop(e, op, base, frame);
 	default:
 		break;
 	}
@@ -490,25 +509,57 @@ eval_op(struct eval *e, uint32_t number, const struct frame *frame)
 	return eval_operator(e, op, base, right);
 }
 
+/* Room for variables; the given ones in their slots. */
+static int
+make_variables(struct eval *e)
+{
+	uint32_t count = e->f->slot_count;
+
+	if (!count)
+		return 0;
+	e->variables = arena_calloc(e->arena, count, sizeof(*e->variables));
+	if (!e->variables)
+		return eval_no_memory(e);
+	for (uint32_t i = 0; i < e->f->given && e->in->variables; i++)
+		e->variables[i] = e->in->variables[i];
+	return 0;
+}
+
 int
-fhirpath_eval(const struct fhirpath *f, const struct record *r, uint32_t context, struct arena *a,
+fhirpath_run(const struct fhirpath *f, const struct fhirpath_input *input, struct arena *a,
     struct fhirpath_items *out, struct error *err)
 {
 	struct eval e = { .f = f,
 		.pack = f->pack,
-		.r = r,
+		.in = input,
+		.r = input->record,
 		.arena = a,
 		.err = err,
 		.steps = EVAL_STEPS,
-		.context = context };
+		.now = input->now };
 	struct frame frame = { .index = 0 };
 
 	*out = (struct fhirpath_items){ 0 };
-	frame.this = eval_item(&e, context);
-	if (grow_stack(&e) || eval_op(&e, f->start, &frame))
+	frame.this = eval_item(&e, 0, input->context);
+	if (grow_stack(&e) || make_variables(&e) || eval_op(&e, f->start, &frame))
 		return -1;
-	*out = (struct fhirpath_items){ e.stack, e.top };
+	if (!e.records && e.top) {
+		e.records = arena_alloc(a, sizeof(*e.records));
+		if (!e.records)
+			return eval_no_memory(&e);
+		e.records[0] = e.r;
+	}
+	*out = (struct fhirpath_items){ e.stack, e.top, e.records };
 	return 0;
+}
+
+int
+fhirpath_eval(const struct fhirpath *f, const struct record *r, uint32_t context, struct arena *a,
+    struct fhirpath_items *out, struct error *err)
+{
+	struct fhirpath_input input = { .record = r, .context = context };
+
+	return fhirpath_run(f, &input, a, out, err);
 }
 
 int

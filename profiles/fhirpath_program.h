@@ -18,6 +18,8 @@ enum op_code {
 	OP_RESOURCE,
 	OP_ROOT_RESOURCE,
 	OP_INDEX,
+	OP_TOTAL,
+	OP_VARIABLE,	/* a: slot */
 	OP_LITERAL,	/* a: literal */
 	OP_CHILD,	/* a, count: steps */
 	OP_CHILD_NAMED, /* a: literal with the name; types known when run */
@@ -46,6 +48,7 @@ enum op_code {
 	OP_ADD,
 	OP_SUBTRACT,
 	OP_MULTIPLY,
+	OP_DIVIDE,
 	OP_DIV,
 	OP_MOD,
 	OP_CONCATENATE,
@@ -68,6 +71,14 @@ enum op_code {
 	FN_SINGLE,
 	FN_WHERE,
 	FN_SELECT,
+	FN_REPEAT,
+	FN_REPEAT_ALL,
+	FN_AGGREGATE,
+	FN_SORT,	    /* a, count: list of keys; b: literal, d or a for each key */
+	FN_COALESCE,	    /* a, count: list */
+	FN_DEFINE_VARIABLE, /* a: slot; b: what it holds */
+	FN_TRACE,
+	FN_IIF,
 	FN_DISTINCT,
 	FN_IS_DISTINCT,
 	FN_COMBINE,
@@ -75,20 +86,88 @@ enum op_code {
 	FN_EXCLUDE,
 	FN_SUBSET_OF,
 	FN_SUPERSET_OF,
+	FN_CHILDREN,
+	FN_DESCENDANTS,
+
+	FN_TEXT_FIRST, /* functions of one text */
+	FN_CONTAINS = FN_TEXT_FIRST,
+	FN_STARTS_WITH,
+	FN_ENDS_WITH,
+	FN_LOWER,
+	FN_UPPER,
+	FN_LENGTH,
+	FN_INDEX_OF,
+	FN_LAST_INDEX_OF,
+	FN_SUBSTRING,
+	FN_REPLACE,
+	FN_TO_CHARS,
+	FN_SPLIT,
+	FN_TRIM,
+	FN_MATCHES,
+	FN_MATCHES_FULL,
+	FN_REPLACE_MATCHES,
+	FN_ENCODE,
+	FN_DECODE,
+	FN_ESCAPE,
+	FN_UNESCAPE,
+	FN_TEXT_LAST = FN_UNESCAPE,
+	FN_JOIN,
+
+	FN_CONVERT_FIRST,
+	FN_TO_BOOLEAN = FN_CONVERT_FIRST,
+	FN_TO_INTEGER,
+	FN_TO_DECIMAL,
+	FN_TO_STRING,
+	FN_TO_DATE,
+	FN_TO_DATETIME,
+	FN_TO_TIME,
+	FN_TO_QUANTITY,
+	FN_CONVERTS_FIRST,
+	FN_CONVERTS_TO_BOOLEAN = FN_CONVERTS_FIRST,
+	FN_CONVERTS_TO_INTEGER,
+	FN_CONVERTS_TO_DECIMAL,
+	FN_CONVERTS_TO_STRING,
+	FN_CONVERTS_TO_DATE,
+	FN_CONVERTS_TO_DATETIME,
+	FN_CONVERTS_TO_TIME,
+	FN_CONVERTS_TO_QUANTITY,
+	FN_CONVERT_LAST = FN_CONVERTS_TO_QUANTITY,
+
+	FN_MATH_FIRST,
+	FN_ABS = FN_MATH_FIRST,
+	FN_CEILING,
+	FN_FLOOR,
+	FN_TRUNCATE,
+	FN_ROUND,
+	FN_SQRT,
+	FN_EXP,
+	FN_LN,
+	FN_LOG,
+	FN_POWER,
+	FN_MATH_LAST = FN_POWER,
+
+	FN_LOW_BOUNDARY,
+	FN_HIGH_BOUNDARY,
+	FN_PRECISION,
+	FN_COMPARABLE,
+	FN_NOW,
+	FN_TODAY,
+	FN_TIME_OF_DAY,
+
 	FN_HAS_VALUE,
 	FN_GET_VALUE,
 	FN_EXTENSION,
 	FN_HAS_EXTENSION,
-	FN_CONTAINS,
-	FN_STARTS_WITH,
-	FN_ENDS_WITH,
-	FN_TO_STRING,
-	FN_LOWER,
-	FN_UPPER,
-	FN_LENGTH,
-	FN_IIF,
-	FN_CHILDREN,
-	FN_DESCENDANTS,
+	FN_TYPE,
+	FN_RESOLVE,
+	FN_ELEMENT_DEFINITION,
+	FN_SLICE,
+	FN_CHECK_MODIFIERS, /* a, count: list */
+	FN_CONFORMS_TO,
+	FN_MEMBER_OF,
+	FN_SUBSUMES,
+	FN_SUBSUMED_BY,
+	FN_HTML_CHECKS,
 };
 
 enum {
@@ -118,8 +197,13 @@ struct fhirpath {
 	uint32_t op_count, start;
 	struct step *steps;
 	struct fhirpath_item *literals;
+	uint32_t *lists;			 /* ops, of functions with many arguments */
+	uint32_t given;				 /* slots of variables that evaluation gives */
+	uint32_t slot_count;			 /* of all variables */
+	struct str type;			 /* what is known of the result, as text */
 	uint32_t resource, reference, extension; /* types; PACK_NONE */
 	uint32_t extension_url;			 /* its element */
+	uint32_t quantity;
 };
 
 /* FHIRPath's own type behind a primitive's lexical space. */
@@ -137,22 +221,5 @@ kind_is_date(uint32_t kind)
 {
 	return kind == FHIRPATH_DATE || kind == FHIRPATH_DATETIME;
 }
-
-enum comparison {
-	COMPARED,
-	NOT_COMPARABLE, /* of different kinds */
-	UNDECIDED,	/* one is less precise than the other, and they agree so far */
-};
-
-/*
- * Compare two primitives' values: numbers exactly, dates and times by
- * precision (N1, 6.2), texts by their characters. *order is below, at or above
- * 0 when COMPARED.
- */
-enum comparison
-value_compare(const struct fhirpath_item *x, const struct fhirpath_item *y, int *order);
-
-/* A hash that equal values of primitives share. */
-uint64_t value_hash(const struct fhirpath_item *x);
 
 #endif

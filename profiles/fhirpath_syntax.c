@@ -191,6 +191,8 @@ parse_literal(struct parser *p, enum syntax_kind kind)
 		return NULL;
 	if (number && p->now.kind == TOKEN_STRING) {
 		s->kind = SYNTAX_QUANTITY;
+		s->text = str_printf(
+		    p->arena, "%.*s '%.*s'", STR_ARG(s->text), STR_ARG(p->now.text));
 		return lex_next(p) ? NULL : s;
 	}
 	if (number && p->now.kind == TOKEN_NAME) {
@@ -204,6 +206,8 @@ parse_literal(struct parser *p, enum syntax_kind kind)
 			if (!str_is(word, units[i]))
 				continue;
 			s->kind = SYNTAX_QUANTITY;
+			s->text = str_printf(
+			    p->arena, "%.*s %.*s", STR_ARG(s->text), STR_ARG(p->now.text));
 			return lex_next(p) ? NULL : s;
 		}
 	}

@@ -22,7 +22,7 @@ enum syntax_kind {
 	SYNTAX_DATE,	 /* text without @ */
 	SYNTAX_DATETIME, /* text without @ */
 	SYNTAX_TIME,	 /* text without @T */
-	SYNTAX_QUANTITY, /* text, unit in args */
+	SYNTAX_QUANTITY, /* text: "4 days", "1.5 'mg'" */
 	SYNTAX_NAME,	 /* text; left: what it is an element of, or NULL */
 	SYNTAX_CALL,	 /* text, args; left as for a name */
 	SYNTAX_THIS,	 /* $this */

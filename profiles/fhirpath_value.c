@@ -1,6 +1,6 @@
 /* FHIRPath's primitive values, compared. */
 #include "base/hash.h"
-#include "profiles/fhirpath_program.h"
+#include "profiles/fhirpath_value.h"
 
 enum fhirpath_kind
 fhirpath_kind_of(uint8_t lexical)
@@ -111,142 +111,42 @@ compare_numbers(struct str a, struct str b)
 	return x.negative ? -c : c;
 }
 
-/* A date, dateTime or time, cut into its parts. */
-struct moment {
-	int64_t part[7]; /* year, month, day, hour, minute, second, nanosecond */
-	int precision;	 /* how many parts are there; a second has all 7 */
-	bool zoned;
-	int64_t zone; /* minutes east of UTC */
-};
-
-static int64_t
-take_number(struct str *s, size_t digits)
+bool
+value_read_quantity(struct str text, struct quantity *out)
 {
-	int64_t n = 0;
+	ptrdiff_t space = str_find(text, ' ');
+	struct str number = space < 0 ? text : str_of(text.p, (size_t)space);
+	struct str unit = space < 0 ? STR("'1'") : str_trim(str_from_index(text, (size_t)space));
+	enum calendar_unit calendar;
+	struct decimal value;
 
-	for (size_t i = 0; i < digits && s->len; i++) {
-		n = n * 10 + (s->p[0] - '0');
-		*s = str_from_index(*s, 1);
-	}
-	return n;
-}
-
-static bool
-take_char(struct str *s, char c)
-{
-	if (!s->len || s->p[0] != c)
+	if (decimal_parse(number, &value, NULL))
 		return false;
-	*s = str_from_index(*s, 1);
+	if (unit.len >= 2 && unit.p[0] == '\'' && unit.p[unit.len - 1] == '\'') {
+		unit = str_of(unit.p + 1, unit.len - 2);
+		if (quantity_make(&value, unit, out, NULL) == 0)
+			return true;
+	}
+	/* A calendar's unit in quotes is no code of UCUM; it is taken for what it
+	 * says, as the official tests have it. */
+	calendar = calendar_unit_of(unit);
+	if (calendar == CALENDAR_NONE)
+		return false;
+	quantity_make_calendar(&value, calendar, out);
 	return true;
 }
 
-static void
-read_fraction(struct str *s, struct moment *m)
-{
-	int64_t unit = 100000000;
-
-	for (; s->len && s->p[0] >= '0' && s->p[0] <= '9'; unit /= 10) {
-		m->part[6] += (s->p[0] - '0') * unit;
-		*s = str_from_index(*s, 1);
-	}
-}
-
-static void
-read_clock(struct str *s, struct moment *m)
-{
-	for (int i = 3; i < 6 && s->len && s->p[0] >= '0' && s->p[0] <= '9'; i++) {
-		m->part[i] = take_number(s, 2);
-		m->precision = i + 1;
-		if (!take_char(s, ':'))
-			break;
-	}
-	if (m->precision == 6) {
-		m->precision = 7;
-		if (take_char(s, '.'))
-			read_fraction(s, m);
-	}
-}
-
-static void
-read_zone(struct str s, struct moment *m)
-{
-	int sign = s.len && s.p[0] == '-' ? -1 : 1;
-
-	if (!s.len)
-		return;
-	m->zoned = true;
-	if (take_char(&s, 'Z'))
-		return;
-	s = str_from_index(s, 1);
-	m->zone = take_number(&s, 2) * 60;
-	take_char(&s, ':');
-	m->zone = sign * (m->zone + take_number(&s, 2));
-}
-
-static struct moment
-read_moment(const struct fhirpath_item *x)
-{
-	struct moment m = { 0 };
-	struct str s = x->value;
-
-	if (x->kind != FHIRPATH_TIME) {
-		m.part[0] = take_number(&s, 4);
-		m.precision = 1;
-		for (int i = 1; i < 3 && take_char(&s, '-'); i++) {
-			m.part[i] = take_number(&s, 2);
-			m.precision = i + 1;
-		}
-		if (!take_char(&s, 'T'))
-			return m;
-	} else {
-		m.precision = 3;
-	}
-	read_clock(&s, &m);
-	read_zone(s, &m);
-	return m;
-}
-
-/* Days from 1970-01-01 in the proleptic Gregorian calendar. */
-static int64_t
-days_of(int64_t year, int64_t month, int64_t day)
-{
-	int64_t y = month <= 2 ? year - 1 : year, era = (y >= 0 ? y : y - 399) / 400;
-	int64_t of_era = y - era * 400, m = month > 2 ? month - 3 : month + 9;
-	int64_t of_year = (153 * m + 2) / 5 + day - 1;
-
-	return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-/* As minutes in UTC; seconds and below stay as they are. */
-static int64_t
-minutes_of(const struct moment *m)
-{
-	return days_of(m->part[0], m->part[1], m->part[2]) * 1440 + m->part[3] * 60 + m->part[4] -
-	       m->zone;
-}
-
 static enum comparison
-compare_moments(const struct moment *x, const struct moment *y, int *order)
+value_compare_quantities(struct str x, struct str y, int *order)
 {
-	int least = x->precision < y->precision ? x->precision : y->precision, i = 0;
+	struct quantity a, b;
+	enum quantity_order o;
 
-	if (x->zoned != y->zoned && least > 3)
+	if (!value_read_quantity(x, &a) || !value_read_quantity(y, &b))
 		return UNDECIDED;
-	if (x->zoned && y->zoned && least >= 5) {
-		int64_t a = minutes_of(x), b = minutes_of(y);
-
-		*order = a < b ? -1 : a > b;
-		if (*order)
-			return COMPARED;
-		i = 5;
-	}
-	for (; i < least; i++) {
-		*order = x->part[i] < y->part[i] ? -1 : x->part[i] > y->part[i];
-		if (*order)
-			return COMPARED;
-	}
-	*order = 0;
-	return x->precision == y->precision ? COMPARED : UNDECIDED;
+	o = quantity_compare(&a, &b);
+	*order = (int)o;
+	return o == QUANTITY_INCOMPARABLE ? UNDECIDED : COMPARED;
 }
 
 enum comparison
@@ -258,12 +158,14 @@ value_compare(const struct fhirpath_item *x, const struct fhirpath_item *y, int 
 	}
 	if ((kind_is_date(x->kind) && kind_is_date(y->kind)) ||
 	    (x->kind == FHIRPATH_TIME && y->kind == FHIRPATH_TIME)) {
-		struct moment a = read_moment(x), b = read_moment(y);
+		struct moment a = moment_read(x), b = moment_read(y);
 
-		return compare_moments(&a, &b, order);
+		return moment_compare(&a, &b, order);
 	}
 	if (x->kind != y->kind || x->kind == FHIRPATH_NODE)
 		return NOT_COMPARABLE;
+	if (x->kind == FHIRPATH_QUANTITY)
+		return value_compare_quantities(x->value, y->value, order);
 	*order = str_cmp(x->value, y->value);
 	return COMPARED;
 }
@@ -286,16 +188,17 @@ hash_number(struct str s)
 	return hash;
 }
 
+/* A year equals twelve months, but not in days: months share one hash. */
 static uint64_t
-hash_moment(const struct fhirpath_item *x)
+hash_quantity(struct str s)
 {
-	struct moment m = read_moment(x);
-	bool whole = m.zoned && m.precision >= 5;
-	uint64_t hash = whole ? (uint64_t)minutes_of(&m) : 0;
+	struct quantity q;
+	struct decimal d;
 
-	for (int i = whole ? 5 : 0; i < m.precision; i++)
-		hash = mix(hash, (uint64_t)m.part[i]);
-	return hash;
+	if (!value_read_quantity(s, &q) || q.calendar == CALENDAR_YEAR ||
+	    q.calendar == CALENDAR_MONTH || ucum_canonical(&q.value, &q.unit, &d))
+		return FHIRPATH_QUANTITY;
+	return decimal_hash(&d);
 }
 
 uint64_t
@@ -305,7 +208,12 @@ value_hash(const struct fhirpath_item *x)
 		return 0;
 	if (kind_is_number(x->kind))
 		return hash_number(x->value);
-	if (kind_is_date(x->kind) || x->kind == FHIRPATH_TIME)
-		return hash_moment(x);
+	if (kind_is_date(x->kind) || x->kind == FHIRPATH_TIME) {
+		struct moment m = moment_read(x);
+
+		return moment_hash(&m);
+	}
+	if (x->kind == FHIRPATH_QUANTITY)
+		return hash_quantity(x->value);
 	return hash64(x->value, x->kind);
 }

@@ -1,11 +1,17 @@
 noinst_LIBRARIES += libprofiles.a
 libprofiles_a_SOURCES = \
 	profiles/fhirpath.h profiles/fhirpath_program.h \
-	profiles/fhirpath_compile.c profiles/fhirpath_value.c \
-	profiles/fhirpath_eval.c profiles/fhirpath_eval.h \
-	profiles/fhirpath_functions.c profiles/fhirpath_operators.c \
-	profiles/fhirpath_lex.c profiles/fhirpath_lex.h \
+	profiles/fhirpath_arithmetic.c profiles/fhirpath_call.c \
+	profiles/fhirpath_code.c profiles/fhirpath_compile.c profiles/fhirpath_compile.h \
+	profiles/fhirpath_convert.c profiles/fhirpath_equal.c \
+	profiles/fhirpath_eval.c profiles/fhirpath_eval.h profiles/fhirpath_explain.c \
+	profiles/fhirpath_fhir.c profiles/fhirpath_functions.c profiles/fhirpath_html.c \
+	profiles/fhirpath_known.c profiles/fhirpath_lex.c profiles/fhirpath_lex.h \
+	profiles/fhirpath_loop.c profiles/fhirpath_moment.c profiles/fhirpath_moment.h \
+	profiles/fhirpath_operators.c profiles/fhirpath_regex.c profiles/fhirpath_resolve.c \
+	profiles/fhirpath_set.c profiles/fhirpath_set.h \
 	profiles/fhirpath_syntax.c profiles/fhirpath_syntax.h \
+	profiles/fhirpath_text.c profiles/fhirpath_value.c profiles/fhirpath_value.h \
 	profiles/pack.c profiles/pack.h profiles/pack_format.h \
 	profiles/pack_build.c profiles/pack_build.h \
 	profiles/pack_search.c profiles/pack_terms.c profiles/pack_types.c \

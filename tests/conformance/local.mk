@@ -1,3 +1,6 @@
+check_PROGRAMS += tests/conformance/test_fhirpath_suite
+tests_conformance_test_fhirpath_suite_SOURCES = tests/conformance/test_fhirpath_suite.c
+tests_conformance_test_fhirpath_suite_LDADD = $(MAPPERS_FLOOR)
 check_PROGRAMS += tests/conformance/test_fhir_json_package
 tests_conformance_test_fhir_json_package_SOURCES = \
 	tests/conformance/json_compare.h tests/conformance/test_fhir_json_package.c
@@ -35,7 +38,3 @@ EXTRA_DIST += $(V2_TESTS) tests/conformance/v2_bundle.py \
 check_PROGRAMS += tests/conformance/test_fhir_xml_package
 tests_conformance_test_fhir_xml_package_SOURCES = tests/conformance/test_fhir_xml_package.c
 tests_conformance_test_fhir_xml_package_LDADD = $(MAPPERS_FLOOR)
-check_PROGRAMS += tests/conformance/test_ucum_lhc
-tests_conformance_test_ucum_lhc_SOURCES = tests/conformance/test_ucum_lhc.c
-tests_conformance_test_ucum_lhc_LDADD = $(PROFILES_FLOOR) -lm
-EXTRA_DIST += tests/conformance/ucum_lhc.js

@@ -2,11 +2,9 @@ check_PROGRAMS += tests/unit/test_pack
 tests_unit_test_pack_SOURCES = tests/unit/test_pack.c
 tests_unit_test_pack_LDADD = $(PROFILES_FLOOR)
 
-check_PROGRAMS += tests/unit/test_fhirpath tests/unit/test_fhirpath_suite
+check_PROGRAMS += tests/unit/test_fhirpath
 tests_unit_test_fhirpath_SOURCES = tests/unit/test_fhirpath.c
 tests_unit_test_fhirpath_LDADD = $(MAPPERS_FLOOR)
-tests_unit_test_fhirpath_suite_SOURCES = tests/unit/test_fhirpath_suite.c
-tests_unit_test_fhirpath_suite_LDADD = $(MAPPERS_FLOOR)
 
 check_PROGRAMS += tests/unit/test_decimal
 tests_unit_test_decimal_SOURCES = tests/unit/test_decimal.c
