@@ -16,21 +16,54 @@ findings_init(struct findings *f, struct arena *arena, unsigned most)
 	f->tail = &f->first;
 }
 
+static bool
+is_error(enum severity s)
+{
+	return s <= SEVERITY_ERROR;
+}
+
+/* In a full list, an error takes the place of the last that is none. */
+static struct finding *
+replace(struct findings *f)
+{
+	struct finding *last = NULL;
+
+	if (f->errors_kept < f->count)
+		for (struct finding *i = f->first; i; i = i->next)
+			if (!is_error(i->severity))
+				last = i;
+	return last;
+}
+
+static struct finding *
+append(struct findings *f)
+{
+	struct finding *x = ARENA_NEW(f->arena, struct finding);
+
+	if (!x)
+		return NULL;
+	*f->tail = x;
+	f->tail = &x->next;
+	f->count++;
+	return x;
+}
+
 void
 findings_add(struct findings *f, enum severity severity, const char *code, struct str path,
     uint32_t line, uint32_t column, const char *fmt, ...)
 {
 	char text[TEXT_MOST];
-	struct finding *x;
+	struct finding *x = f->count < f->most ? append(f) : NULL;
 	va_list ap;
 
-	if (severity <= SEVERITY_ERROR)
-		f->errors++;
-	x = f->count < f->most ? ARENA_NEW(f->arena, struct finding) : NULL;
+	f->errors += is_error(severity);
 	if (!x) {
 		f->more = true;
-		return;
+		x = is_error(severity) ? replace(f) : NULL;
 	}
+	if (!x)
+		return;
+	f->errors_kept += is_error(severity);
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -40,9 +73,6 @@ findings_add(struct findings *f, enum severity severity, const char *code, struc
 	x->line = line;
 	x->column = column;
 	x->text = str_dup(f->arena, str_from(text));
-	*f->tail = x;
-	f->tail = &x->next;
-	f->count++;
 }
 
 const char *

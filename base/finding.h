@@ -37,8 +37,9 @@ struct findings {
 	struct finding *first, **tail;
 	unsigned count;	 /* kept in the list */
 	unsigned errors; /* fatal and error, kept or not */
-	unsigned most;	 /* keep no more than this */
-	bool more;	 /* some were not kept */
+	unsigned errors_kept;
+	unsigned most; /* keep no more than this */
+	bool more;     /* some were not kept */
 };
 
 /* An empty list that keeps at most `most` findings in the arena. */
@@ -46,7 +47,8 @@ void findings_init(struct findings *f, struct arena *arena, unsigned most);
 
 /*
  * Add a finding. path is copied. Past `most`, or when the arena is full, it is
- * only counted and f->more is set.
+ * only counted and f->more is set; but an error takes the place of the last
+ * warning that was kept.
  */
 void findings_add(struct findings *f, enum severity severity, const char *code, struct str path,
     uint32_t line, uint32_t column, const char *fmt, ...) __attribute__((format(printf, 7, 8)));

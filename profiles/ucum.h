@@ -13,7 +13,8 @@
  * also in terms ("[iU]/L" and "k[iU]/L"), which §25 taken by the letter would
  * deny. A special unit (Cel, [pH], B[V]) may carry a prefix or a number, but no
  * exponent and no other unit (§22). A number may have an exponent with a sign
- * ("2+10", §9), which the grammar's exhibit leaves out.
+ * ("2+10", §9) and an annotation ("/100{WBCs}", UCUM's own examples), which
+ * the grammar's exhibit leaves out.
  */
 #ifndef PROFILES_UCUM_H
 #define PROFILES_UCUM_H

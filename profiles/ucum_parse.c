@@ -262,10 +262,11 @@ take_number(struct parser *p, size_t end, struct ucum_unit *out)
 
 /* A symbol or number, with its exponent. */
 static int
-parse_simple(struct parser *p, struct ucum_unit *out, bool *is_number)
+parse_simple(struct parser *p, struct ucum_unit *out)
 {
 	ssize_t found = symbol_end(p);
 	size_t end = (size_t)found, split, digits;
+	bool is_number;
 
 	if (found < 0)
 		return -1;
@@ -274,12 +275,12 @@ parse_simple(struct parser *p, struct ucum_unit *out, bool *is_number)
 	split = exponent_start(p, end);
 	for (digits = p->at; digits < end && is_digit(p->code.p[digits]); digits++)
 		;
-	*is_number = digits == end || (digits == split && digits > p->at);
+	is_number = digits == end || (digits == split && digits > p->at);
 	if (digits == end)
 		split = end;
 	if (split == p->at)
 		return fail(p, split, ERROR_INVALID, "a unit is missing before the exponent");
-	if (*is_number ? take_number(p, split, out) : take_symbol(p, p->at, split, out))
+	if (is_number ? take_number(p, split, out) : take_symbol(p, p->at, split, out))
 		return -1;
 	if (split < end && raise(p, split, end, out))
 		return -1;
@@ -330,21 +331,15 @@ parse_nested(struct parser *p, struct ucum_unit *out)
 static int
 parse_component(struct parser *p, struct ucum_unit *out)
 {
-	bool is_number = false;
-
 	if (next_is(p, '('))
 		return parse_nested(p, out);
 	if (next_is(p, '{')) {
 		*out = ucum_one();
 		return skip_annotation(p);
 	}
-	if (parse_simple(p, out, &is_number))
+	if (parse_simple(p, out))
 		return -1;
-	if (!next_is(p, '{'))
-		return 0;
-	if (is_number)
-		return fail(p, p->at, ERROR_INVALID, "an annotation cannot follow a number");
-	return skip_annotation(p);
+	return next_is(p, '{') ? skip_annotation(p) : 0;
 }
 
 static int

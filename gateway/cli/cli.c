@@ -21,8 +21,16 @@ const struct command cli_commands[] = {
 int
 cmd_version(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
+	static const char help[] = "usage: firedoor version\nPrint the version.\n";
+
+	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		fputs(help, stdout);
+		return EXIT_CLEAN;
+	}
+	if (argc > 1) {
+		fprintf(stderr, "firedoor version: takes no arguments; there is '%s'\n", argv[1]);
+		return EXIT_USAGE;
+	}
 	puts("firedoor " PACKAGE_VERSION);
 	return EXIT_CLEAN;
 }

@@ -244,21 +244,6 @@ fail_mapping(struct mllp_exchange *e)
 	return FAILED;
 }
 
-/*
- * A value that is not of its data type: what the map leaves out, the sender
- * would believe accepted. So the message is refused, and the place told.
- */
-static void
-refuse_bad_values(struct findings *f)
-{
-	for (struct finding *i = f->first; i; i = i->next) {
-		if (i->severity != SEVERITY_WARNING || strcmp(i->code, "value") != 0)
-			continue;
-		i->severity = SEVERITY_ERROR;
-		f->errors++;
-	}
-}
-
 /* "" asks for a deletion, which merging does not do: the sender is told. */
 static void
 note_deletions(struct mllp_exchange *e)
@@ -289,12 +274,11 @@ convert(struct mllp_exchange *e, struct worker *w)
 		.has_zone = true,
 		.seed = access_sender_name(x->sender),
 		.received = x->received,
+		.refuse_values = true,
 	};
-
 	int result = map_convert(e->listener->maps, &e->er7, &options, x->arena, &w->builder,
 	    &x->record, &e->coverage, &x->findings);
 
-	refuse_bad_values(&x->findings);
 	note_deletions(e);
 	return result == 0 && !x->findings.errors ? 0 : -1;
 }

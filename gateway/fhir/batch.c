@@ -183,20 +183,21 @@ int
 batch_init_bundle(struct fhir_batch *b, const struct fhir_service *s, const struct record *r,
     bool lenient, enum prefer_return prefer, struct arena *a, struct findings *f)
 {
-	uint32_t element = pack_find_element(s->pack, s->bundle, STR("entry")), n = 0;
+	uint32_t element = pack_find_element(s->pack, s->bundle, STR("entry")), n = 0, count;
 
 	*b = (struct fhir_batch){ .service = s, .arena = a, .findings = f };
 	if (read_kind(b, r) != 0)
 		return -1;
-	b->count = count_entries(r, element);
-	if (b->count > s->max_entries)
+	count = count_entries(r, element);
+	if (count > s->max_entries)
 		return batch_fail(b, 413, NULL,
 		    "the Bundle has %u entries, over the limit of %u; "
 		    "send it in parts",
-		    b->count, s->max_entries);
-	b->calls = arena_calloc(a, b->count + 1, sizeof(*b->calls));
+		    count, s->max_entries);
+	b->calls = arena_calloc(a, count + 1, sizeof(*b->calls));
 	if (!b->calls)
 		return batch_fail(b, 413, NULL, "the Bundle is too large; send it in parts");
+	b->count = count;
 	RECORD_EACH_CHILD(r, 0, i) {
 		struct fhir_call *c = &b->calls[n];
 

@@ -63,7 +63,9 @@ struct map_options {
 	int64_t received; /* wall time, microseconds; 0: not known */
 	const struct map_namespace *namespaces;
 	size_t namespace_count;
-	bool list; /* fill coverage's list, not only its counts */
+	bool list;	    /* fill coverage's list, not only its counts */
+	bool refuse_values; /* a value that is not of its data type is an error;
+			     * else it is left out, with a warning */
 };
 
 enum coverage_kind {

@@ -148,8 +148,8 @@ whole_text(const struct context *x, uint32_t node)
 }
 
 static void
-finding(const struct context *x, const char *code, uint32_t node, const char *fmt, const char *what,
-    struct str name)
+finding(const struct context *x, enum severity severity, const char *code, uint32_t node,
+    const char *fmt, const char *what, struct str name)
 {
 	struct run *run = x->run;
 	const struct er7_segment *s = run->segments[x->segment].s;
@@ -163,8 +163,20 @@ finding(const struct context *x, const char *code, uint32_t node, const char *fm
 	} else {
 		er7_place(run->m, s, ER7_NONE, place);
 	}
-	findings_add(run->findings, SEVERITY_WARNING, code, str_from(place), s->line, column, fmt,
-	    what, STR_ARG(name));
+	findings_add(run->findings, severity, code, str_from(place), s->line, column, fmt, what,
+	    STR_ARG(name));
+}
+
+/* What the map leaves out, a sender would believe accepted: the caller says
+ * whether that is an error. */
+static void
+bad_value(const struct context *x, uint32_t value, const char *why)
+{
+	if (x->run->options->refuse_values)
+		finding(x, SEVERITY_ERROR, "value", value, "the value %s%.*s", why, STR(""));
+	else
+		finding(x, SEVERITY_WARNING, "value", value, "the value %s, so it was left out%.*s",
+		    why, STR(""));
 }
 
 /* ---- values ---- */
@@ -602,8 +614,8 @@ translate(const struct context *x, const struct rule *r, const struct table *t, 
 	code = str_trim(code);
 	*row = map_table_find(t, code, &rest);
 	if (!*row) {
-		finding(
-		    x, "code-invalid", node, "%s%.*s", "the code is not in the table ", t->name);
+		finding(x, SEVERITY_WARNING, "code-invalid", node, "%s%.*s",
+		    "the code is not in the table ", t->name);
 		x->run->touched_count = 0;
 		return false;
 	}
@@ -661,7 +673,7 @@ write_text(
 	why = map_value_convert(
 	    (enum pack_lexical)r->path.lexical, text, run->zone, run->arena, &out);
 	if (why) {
-		finding(x, "value", value, "the value %s, so it was left out%.*s", why, STR(""));
+		bad_value(x, value, why);
 		run->touched_count = 0;
 		return;
 	}
@@ -1011,8 +1023,8 @@ run_program(const struct context *x, const struct program *p, bool whole)
 	struct context inside = *x;
 
 	if (++inside.depth > MAP_DEPTH) {
-		finding(x, "too-costly", x->value, "%s%.*s", "maps use each other without end here",
-		    STR(""));
+		finding(x, SEVERITY_WARNING, "too-costly", x->value, "%s%.*s",
+		    "maps use each other without end here", STR(""));
 		return;
 	}
 	if (p->match && x->inst && x->target == x->inst->root)

@@ -38,3 +38,7 @@ EXTRA_DIST += $(V2_TESTS) tests/conformance/v2_bundle.py \
 check_PROGRAMS += tests/conformance/test_fhir_xml_package
 tests_conformance_test_fhir_xml_package_SOURCES = tests/conformance/test_fhir_xml_package.c
 tests_conformance_test_fhir_xml_package_LDADD = $(MAPPERS_FLOOR)
+check_PROGRAMS += tests/conformance/test_ucum_lhc
+tests_conformance_test_ucum_lhc_SOURCES = tests/conformance/test_ucum_lhc.c
+tests_conformance_test_ucum_lhc_LDADD = $(PROFILES_FLOOR) -lm
+EXTRA_DIST += tests/conformance/ucum_lhc.js

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Too much of everything: a 200 MB body, 10,000 idle connections, messages and
-heads past their limits. The gateway refuses, stays small and goes on."""
+"""Too much of everything: a 200 MB body, 10,000 idle connections, messages,
+Bundles and heads past their limits. The gateway refuses, stays small and goes on."""
 import os
 import re
 import resource
@@ -60,6 +60,18 @@ def test_bodies(tap, gateway):
            'status %d after %d bytes' % (status, sent))
     grown = resident(gateway) - before
     tap.ok(grown < (300 if SANITIZED else 100) * MIB, 'memory stays small', '%d MiB more' % (grown / MIB))
+    tap.same(gateway.http('GET', '/health').status, 200, 'the gateway goes on')
+
+
+def test_entries(tap, gateway):
+    entry = {'resource': {'resourceType': 'Basic', 'code': {'text': 'x'}},
+             'request': {'method': 'POST', 'url': 'Basic'}}
+    bundle = {'resourceType': 'Bundle', 'type': 'transaction', 'entry': [entry] * 10000}
+    tap.same(gateway.http('POST', '/fhir', bundle).status, 200, 'a Bundle of 10,000 entries is taken')
+    bundle['entry'].append(entry)
+    tap.same(gateway.http('POST', '/fhir', bundle).status, 413, 'one more is too many')
+    bundle['type'] = 'batch'
+    tap.same(gateway.http('POST', '/fhir', bundle).status, 413, 'in a batch, too')
     tap.same(gateway.http('GET', '/health').status, 200, 'the gateway goes on')
 
 
@@ -123,6 +135,7 @@ def main():
              '  - name: small\n    listen: 127.0.0.1:0\n    limits:\n      message: 64 KiB\n')
     with gateway:
         test_bodies(tap, gateway)
+        test_entries(tap, gateway)
         test_mllp(tap, gateway)
         test_idle(tap, gateway, 10000)
         tap.same(gateway.stop(), 0, 'the gateway stops well')

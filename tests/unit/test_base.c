@@ -144,6 +144,17 @@ test_findings(void)
 		findings_add(&f, SEVERITY_ERROR, "value", STR("Patient.x"), 1, 2, "number %d", i);
 	ok(f.count == 2 && f.errors == 3 && f.more, "counts what it does not keep");
 	is_str(f.first->next->text, STR("number 1"), "in order");
+	findings_init(&f, &a, 2);
+	findings_add(&f, SEVERITY_WARNING, "value", STR("a"), 0, 0, "first");
+	findings_add(&f, SEVERITY_WARNING, "value", STR("b"), 0, 0, "second");
+	findings_add(&f, SEVERITY_ERROR, "value", STR("c"), 0, 0, "third");
+	ok(f.count == 2 && f.errors == 1 && f.more, "a full list counts");
+	ok(str_is(f.first->path, "a") && str_is(f.first->next->path, "c"),
+	    "an error takes the place of a warning");
+	findings_add(&f, SEVERITY_FATAL, "value", STR("d"), 0, 0, "fourth");
+	findings_add(&f, SEVERITY_ERROR, "value", STR("e"), 0, 0, "fifth");
+	ok(str_is(f.first->path, "d") && str_is(f.first->next->path, "c") && f.errors == 3,
+	    "but never that of another error");
 	arena_release(&a);
 }
 
