@@ -18,6 +18,7 @@
 #include "profiles/record.h"
 
 struct arena;
+struct decimal;
 struct error;
 struct search_index;
 
@@ -31,9 +32,9 @@ void search_index_free(struct search_index *si);
 
 /*
  * Whether resources of the type are indexed by a parameter (a number of the
- * pack): those of type token, reference, string, date and uri, whose
- * expression the FHIRPath engine can evaluate. Parameters of type number,
- * quantity, composite and special are not, nor those without an expression.
+ * pack): those of type token, reference, string, date, uri, number and
+ * quantity, whose expression the FHIRPath engine can evaluate. Parameters of
+ * type composite and special are not, nor those without an expression.
  */
 bool search_index_has(struct search_index *si, uint32_t type, uint32_t param);
 
@@ -47,11 +48,26 @@ bool search_index_has(struct search_index *si, uint32_t type, uint32_t param);
  * primitives; the system of a bound code is that of its value set, where that
  * has one. A string is a primitive, or each string child of a complex type
  * (HumanName, Address). A date is a primitive, Period, or Timing's events and
- * bounds.
+ * bounds. A number is a primitive, a Quantity, Money or a Range; a quantity is
+ * also kept by its unit, one of UCUM in base units. "<5" is all that is less.
  */
 int search_index_extract(struct search_index *si, const struct record *r, uint32_t node,
     reference_entry_fn *find, void *ctx, struct arena *a, struct store_index **rows,
     uint32_t *count, struct error *err);
+
+/*
+ * A number so that numbers order as their codes: to 15 significant digits,
+ * rounded to the nearest beyond.
+ */
+int64_t search_number(const struct decimal *d);
+
+/*
+ * A quantity's number and unit as they are indexed: of UCUM's units the base
+ * units and the value in them, in the arena. Others stay as they are. A unit's
+ * scale may run against that of its base units (pH): its order is turned then.
+ * Returns -1 when the arena is full or the value is not on the unit's scale.
+ */
+int search_quantity(struct str system, struct str *code, struct decimal *value, struct arena *a);
 
 /*
  * A reference as it is kept and searched for: absolute ones to this server

@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/percent.h"
 #include "base/utf8.h"
+#include "profiles/decimal.h"
 
 enum {
 	PAIRS_MOST = 500,
@@ -456,10 +457,11 @@ read_prefix(struct str *value, enum store_compare *out)
 		{ "le", COMPARE_LE },
 		{ "sa", COMPARE_SA },
 		{ "eb", COMPARE_EB },
+		{ "ap", COMPARE_AP },
 	};
 
 	*out = COMPARE_EQ;
-	if (!value->len || (value->p[0] >= '0' && value->p[0] <= '9'))
+	if (!value->len || memchr("0123456789+-.", value->p[0], 13))
 		return true;
 	for (size_t i = 0; i < COUNT_OF(prefixes); i++)
 		if (str_starts(*value, str_from(prefixes[i].name))) {
@@ -471,26 +473,41 @@ read_prefix(struct str *value, enum store_compare *out)
 }
 
 static bool
+bad_prefix(struct parse *ps, const struct criterion *c, const char *what)
+{
+	refuse(ps, "not-found",
+	    "the search parameter '%.*s' has a value that is no %s and begins with none of the "
+	    "prefixes eq, ne, gt, lt, ge, le, sa, eb, ap",
+	    STR_ARG(shown(c->name)), what);
+	return false;
+}
+
+/* "ap" of a date: a tenth of the time between it and now, on both sides (R4,
+ * 3.1.1.4.4). */
+static void
+widen_date(struct store_test *t)
+{
+	int64_t now = clock_wall();
+	int64_t gap = t->high < now ? now - t->high : t->low > now ? t->low - now : 0;
+
+	t->low -= gap / 10;
+	t->high += gap / 10;
+}
+
+static bool
 date_value(
     struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
 {
 	struct store_test *t = add_test(
 	    clause, c, str_is(c->name, "_lastUpdated") ? TEST_UPDATED : TEST_DATE);
 
-	if (!read_prefix(&value, &t->compare)) {
-		if (str_starts(value, STR("ap")))
-			not_supported(
-			    ps, c->name, "the prefix 'ap'; give a range by 'ge' and 'le'");
-		else
-			refuse(ps, "not-found",
-			    "the search parameter '%.*s' has a value that is no date and begins "
-			    "with "
-			    "none of the prefixes eq, ne, gt, lt, ge, le, sa, eb",
-			    STR_ARG(shown(c->name)));
-		return false;
-	}
-	if (instant_parse(value, &t->low, &t->high))
+	if (!read_prefix(&value, &t->compare))
+		return bad_prefix(ps, c, "date");
+	if (instant_parse(value, &t->low, &t->high)) {
+		if (t->compare == COMPARE_AP)
+			widen_date(t);
 		return true;
+	}
 	bad_value(ps, c,
 	    "a date: write YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm[:ss[.sss]] with Z or an "
 	    "offset, whose + is %2B in a URL");
@@ -503,6 +520,148 @@ take_date(struct parse *ps, const struct criterion *c)
 	if (c->modifier.len)
 		return unknown_modifier(ps, c);
 	return each_value(ps, c, 1, date_value);
+}
+
+/* A number as asked for: what eq and ne look at, and what the others do. */
+struct asked {
+	struct decimal low, high, exact;
+};
+
+/*
+ * eq and ne look at the range that the digits leave open, ap at a tenth around
+ * the number; to all others it is exact (R4, 3.1.1.4.3 and 3.1.1.4.4).
+ */
+static bool
+read_number(struct str text, enum store_compare compare, struct asked *out)
+{
+	struct decimal tenth = { 0 }, ten = decimal_of(10);
+
+	if (decimal_parse(text, &out->exact, NULL) < 0)
+		return false;
+	out->low = out->high = out->exact;
+	if (compare == COMPARE_EQ || compare == COMPARE_NE)
+		return decimal_interval(&out->exact, &out->low, &out->high) == 0;
+	if (compare != COMPARE_AP)
+		return true;
+	decimal_abs(&out->exact, &tenth);
+	return decimal_divide(&tenth, &ten, &tenth) == 0 &&
+	       decimal_subtract(&out->exact, &tenth, &out->low) == 0 &&
+	       decimal_add(&out->exact, &tenth, &out->high) == 0;
+}
+
+/* The high end of what the digits leave open is not in it. */
+static void
+set_range(struct store_test *t, const struct asked *n)
+{
+	bool precise = t->compare == COMPARE_EQ || t->compare == COMPARE_NE;
+
+	t->low = search_number(&n->low);
+	t->high = search_number(&n->high) - (precise ? 1 : 0);
+}
+
+static bool
+number_value(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
+{
+	struct store_test *t = add_test(clause, c, TEST_NUMBER);
+	struct asked n;
+
+	if (!read_prefix(&value, &t->compare))
+		return bad_prefix(ps, c, "number");
+	if (!read_number(value, t->compare, &n)) {
+		bad_value(ps, c, "a number");
+		return false;
+	}
+	set_range(t, &n);
+	return true;
+}
+
+/* On a scale that runs against that of its base units, more is less. */
+static void
+turn(struct store_test *t, struct asked *n)
+{
+	static const enum store_compare turned[] = {
+		[COMPARE_EQ] = COMPARE_EQ,
+		[COMPARE_NE] = COMPARE_NE,
+		[COMPARE_GT] = COMPARE_LT,
+		[COMPARE_LT] = COMPARE_GT,
+		[COMPARE_GE] = COMPARE_LE,
+		[COMPARE_LE] = COMPARE_GE,
+		[COMPARE_SA] = COMPARE_EB,
+		[COMPARE_EB] = COMPARE_SA,
+		[COMPARE_AP] = COMPARE_AP,
+	};
+	struct decimal low = n->low;
+
+	n->low = n->high;
+	n->high = low;
+	t->compare = turned[t->compare];
+}
+
+/* Whether more in the unit is less in its base units. */
+static bool
+runs_against(struct parse *ps, struct str system, struct str code)
+{
+	struct decimal one = decimal_of(1), two = decimal_of(2);
+	struct str again = code;
+
+	return search_quantity(system, &code, &one, ps->a) == 0 &&
+	       search_quantity(system, &again, &two, ps->a) == 0 && decimal_compare(&one, &two) > 0;
+}
+
+/* The ends in the unit's base units; false when they are not on its scale. */
+static bool
+set_quantity(struct parse *ps, struct store_test *t, struct asked *n)
+{
+	struct str code = t->value, again = t->value;
+	bool against = runs_against(ps, t->system, t->value);
+
+	if (search_quantity(t->system, &code, &n->low, ps->a) < 0 ||
+	    search_quantity(t->system, &again, &n->high, ps->a) < 0)
+		return false;
+	t->value = code;
+	if (against)
+		turn(t, n);
+	set_range(t, n);
+	return true;
+}
+
+/* [number], [number]|[system]|[code], [number]||[code] (R4, 3.1.1.4.11). */
+static bool
+quantity_value(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
+{
+	struct store_test *t = add_test(clause, c, TEST_NUMBER);
+	struct str number, system, code = value;
+	struct asked n;
+	bool good;
+
+	if (!read_prefix(&code, &t->compare))
+		return bad_prefix(ps, c, "quantity");
+	good = split_escaped(&code, '|', &number) && read_number(number, t->compare, &n);
+	if (good && code.p) {
+		split_escaped(&code, '|', &system);
+		good = code.p && unescape(ps, system, &t->system) &&
+		       unescape(ps, code, &t->value) && t->value.len;
+	}
+	if (good && t->system.len) {
+		t->kind = TEST_QUANTITY;
+		good = set_quantity(ps, t, &n);
+	} else if (good) {
+		set_range(t, &n);
+	}
+	if (!good)
+		bad_value(ps, c, "a quantity: write number, number|system|code or number||code");
+	return good;
+}
+
+static enum taken
+take_number(struct parse *ps, const struct criterion *c)
+{
+	if (c->modifier.len)
+		return unknown_modifier(ps, c);
+	return each_value(
+	    ps, c, 1, c->param->type == PARAM_QUANTITY ? quantity_value : number_value);
 }
 
 static void
@@ -608,8 +767,8 @@ take_criterion(struct parse *ps, const struct criterion *c)
 		return take_date(ps, c);
 	if (!search_index_has(ps->si, ps->type, c->number))
 		return not_supported(ps, c->name,
-		    "parameters of type number, quantity, composite and special, and those whose "
-		    "expression cannot be evaluated, are not served");
+		    "parameters of type composite and special, and those whose expression cannot "
+		    "be evaluated, are not served");
 	if (str_is(c->modifier, "missing"))
 		return take_missing(ps, c);
 	switch (c->param->type) {
@@ -619,6 +778,9 @@ take_criterion(struct parse *ps, const struct criterion *c)
 		return take_string(ps, c);
 	case PARAM_DATE:
 		return take_date(ps, c);
+	case PARAM_NUMBER:
+	case PARAM_QUANTITY:
+		return take_number(ps, c);
 	case PARAM_REFERENCE:
 		return take_reference(ps, c);
 	default:

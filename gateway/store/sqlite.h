@@ -103,6 +103,9 @@ enum sq_kind {
 	SQ_TOKEN_SYSTEM = 's', /* any code of that system */
 	SQ_REFERENCE = 'r',
 	SQ_URI = 'u',
+	SQ_UNIT = 'U',		 /* a unit as written */
+	SQ_NUMBERS = 'n',	 /* ranges of numbers, by their unit as written */
+	SQ_QUANTITY = 'q',	 /* quantities of a unit, by system and code */
 	SQ_IN_COMPARTMENT = 'C', /* of any type */
 };
 
@@ -156,6 +159,14 @@ struct sq_key sq_param_key(const struct sq_names *n, enum sq_kind kind, uint32_t
 
 /* Key of the string and date tables: type and parameter. */
 int64_t sq_table_key(const struct sq_names *n, uint32_t type, uint32_t param);
+
+/* Key of the table of dates, for ranges of numbers (system empty; unit as
+ * written, empty: any) and for quantities of a unit. */
+int64_t sq_range_key(
+    const struct sq_names *n, uint32_t type, uint32_t param, struct str system, struct str unit);
+
+/* 64 bits that tell units as written apart. */
+int64_t sq_unit_of(struct str unit);
 
 /* 64 bits that tell texts of one folded form apart. */
 int64_t sq_exact_of(struct str value);

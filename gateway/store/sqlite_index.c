@@ -225,18 +225,69 @@ write_string(struct sq_conn *c, const struct sq_names *n, struct arena *scratch,
 }
 
 static int
-write_date(struct sq_conn *c, const struct sq_names *n, uint32_t type, const struct store_index *x,
-    int64_t row, struct error *err)
+write_range(
+    struct sq_conn *c, int64_t key, int64_t low, int64_t high, int64_t row, struct error *err)
 {
 	sqlite3_stmt *st = sq_fixed(c, SQ_ADD_DATE, err);
 
 	if (!st)
 		return -1;
-	sqlite3_bind_int64(st, 1, sq_table_key(n, type, x->param));
-	sqlite3_bind_int64(st, 2, x->low);
-	sqlite3_bind_int64(st, 3, x->high);
+	sqlite3_bind_int64(st, 1, key);
+	sqlite3_bind_int64(st, 2, low);
+	sqlite3_bind_int64(st, 3, high);
 	sqlite3_bind_int64(st, 4, row);
 	return sq_step(c, st, "write the index", err);
+}
+
+int64_t
+sq_unit_of(struct str unit)
+{
+	struct str none = STR("");
+
+	return sq_key_of(SQ_UNIT, none, none, none, unit).hash;
+}
+
+int64_t
+sq_range_key(
+    const struct sq_names *n, uint32_t type, uint32_t param, struct str system, struct str unit)
+{
+	return sq_param_key(n, system.len ? SQ_QUANTITY : SQ_NUMBERS, type, param, system, unit)
+	    .hash;
+}
+
+/* A single number stands once, its unit in the place of its high end. */
+static int
+write_number(struct sq_conn *c, const struct sq_names *n, uint32_t type,
+    const struct store_index *x, int64_t row, struct error *err)
+{
+	struct str none = STR("");
+
+	if (x->low == x->high)
+		return write_range(
+		    c, sq_table_key(n, type, x->param), x->low, sq_unit_of(x->value), row, err);
+	if (x->value.len && write_range(c, sq_range_key(n, type, x->param, none, x->value), x->low,
+				x->high, row, err) < 0)
+		return -1;
+	return write_range(
+	    c, sq_range_key(n, type, x->param, none, none), x->low, x->high, row, err);
+}
+
+/* Dates, numbers and quantities: the table of ranges. */
+static int
+write_ranges(struct sq_conn *c, const struct sq_names *n, uint32_t type,
+    const struct store_index *x, int64_t row, struct error *err)
+{
+	switch (x->kind) {
+	case PARAM_DATE:
+		return write_range(c, sq_table_key(n, type, x->param), x->low, x->high, row, err);
+	case PARAM_NUMBER:
+		return write_number(c, n, type, x, row, err);
+	case PARAM_QUANTITY:
+		return write_range(c, sq_range_key(n, type, x->param, x->system, x->value), x->low,
+		    x->high, row, err);
+	default:
+		return 0;
+	}
 }
 
 int
@@ -257,7 +308,7 @@ sq_index_write(struct sq_conn *c, const struct sq_names *n, struct arena *scratc
 		if (x->kind == PARAM_STRING &&
 		    write_string(c, n, scratch, op->type, x, row, err) < 0)
 			return -1;
-		if (x->kind == PARAM_DATE && write_date(c, n, op->type, x, row, err) < 0)
+		if (write_ranges(c, n, op->type, x, row, err) < 0)
 			return -1;
 	}
 	return write_keys(c, &keys, row, err);

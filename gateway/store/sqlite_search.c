@@ -9,7 +9,7 @@
 
 enum {
 	SQL_BYTES = 512 * 1024,
-	TEST_BINDS = 4,	    /* values that one test binds, at most */
+	TEST_BINDS = 9,	    /* values that one test binds, at most */
 	OTHER_BINDS = 32,   /* values of everything but the tests */
 	TESTS_MOST = 400,   /* in a search; SQLite's limits are 500 and 1,000 */
 	SAMPLE = 2000,	    /* a set is counted no further, to choose one */
@@ -165,6 +165,11 @@ put_range(struct sql *s, const struct store_test *t, const char *low, const char
 		bind_number(s, t->low);
 		bind_number(s, t->high);
 		break;
+	case COMPARE_AP:
+		buf_printf(&s->text, "(%s >= ? AND %s <= ?)", high, low);
+		bind_number(s, t->low);
+		bind_number(s, t->high);
+		break;
 	case COMPARE_SA:
 		buf_printf(&s->text, "%s > ?", low);
 		bind_number(s, t->high);
@@ -202,6 +207,29 @@ put_string(struct sql *s, const struct store_test *t)
 	}
 }
 
+static void
+put_ranges(struct sql *s, const struct store_test *t, int64_t key)
+{
+	buf_puts(&s->text, "SELECT row FROM date_ix WHERE key = ? AND ");
+	bind_number(s, key);
+	put_range(s, t, "low", "high");
+}
+
+/* Single numbers have their unit in the place of the high end; then ranges. */
+static void
+put_numbers(struct sql *s, const struct store_test *t)
+{
+	buf_puts(&s->text, "SELECT row FROM date_ix WHERE key = ? AND ");
+	bind_number(s, sq_table_key(s->names, s->q->type, t->param));
+	put_range(s, t, "low", "low");
+	if (t->value.len) {
+		buf_puts(&s->text, " AND high = ?");
+		bind_number(s, sq_unit_of(t->value));
+	}
+	buf_puts(&s->text, " UNION ALL ");
+	put_ranges(s, t, sq_range_key(s->names, s->q->type, t->param, STR(""), t->value));
+}
+
 /* SELECT of the rows that pass a test that is_listed(). */
 static void
 put_list(struct sql *s, const struct store_test *t)
@@ -214,13 +242,15 @@ put_list(struct sql *s, const struct store_test *t)
 		bind_number(s, key.check);
 		return;
 	}
-	buf_printf(&s->text, "SELECT row FROM %s WHERE key = ?",
-	    t->kind == TEST_DATE ? "date_ix" : "string_ix");
-	bind_number(s, sq_table_key(s->names, s->q->type, t->param));
-	if (t->kind == TEST_DATE) {
-		buf_puts(&s->text, " AND ");
-		put_range(s, t, "low", "high");
+	if (t->kind == TEST_NUMBER) {
+		put_numbers(s, t);
+	} else if (t->kind == TEST_QUANTITY) {
+		put_ranges(s, t, sq_range_key(s->names, s->q->type, t->param, t->system, t->value));
+	} else if (t->kind == TEST_DATE) {
+		put_ranges(s, t, sq_table_key(s->names, s->q->type, t->param));
 	} else {
+		buf_puts(&s->text, "SELECT row FROM string_ix WHERE key = ?");
+		bind_number(s, sq_table_key(s->names, s->q->type, t->param));
 		put_string(s, t);
 	}
 }

@@ -85,6 +85,10 @@ struct store_index {
 	 *   entry is not PACK_NONE, the resource of that op (STORE_SELF: this);
 	 * uri: value;
 	 * date: low and high, microseconds since 1970 (INT64_MIN/MAX: open);
+	 * number: low and high, numbers encoded so that they order (equal: one
+	 *   value); value: the unit as written, empty: none. Under a parameter of
+	 *   type quantity there is one for each way its unit is written;
+	 * quantity: low and high in the unit system|value;
 	 * compartment: as reference: the resource whose compartment it is in.
 	 */
 	uint32_t entry;
@@ -102,8 +106,10 @@ struct store_test {
 		TEST_STRING_EXACT,
 		TEST_STRING_CONTAINS,
 		TEST_URI,
-		TEST_DATE,    /* against low..high, as `compare` says */
-		TEST_MISSING, /* value "true" or "false" */
+		TEST_DATE,     /* against low..high, as `compare` says */
+		TEST_NUMBER,   /* against low..high; value: unit as written, empty: any */
+		TEST_QUANTITY, /* against low..high, of system|value */
+		TEST_MISSING,  /* value "true" or "false" */
 	} kind;
 	uint32_t param;
 	struct str system, value;
@@ -118,6 +124,7 @@ struct store_test {
 		COMPARE_LE,
 		COMPARE_SA,
 		COMPARE_EB,
+		COMPARE_AP, /* the ranges overlap */
 	} compare;
 	bool negate; /* :not */
 };

@@ -22,6 +22,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/rest.scenario \
 	tests/scenario/results.scenario \
 	tests/scenario/search.scenario \
+	tests/scenario/search2.scenario \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py \

@@ -13,6 +13,7 @@
 #include "tests/tap.h"
 
 #define BASE "http://here.example/fhir"
+#define UCUM "http://unitsofmeasure.org"
 
 static char folder[] = "/tmp/test_search.XXXXXX";
 static const struct pack *pack;
@@ -23,6 +24,37 @@ static struct arena arena;
 static reference_entry_fn *finder;
 
 static const char *const resources[] = {
+	"{\"resourceType\":\"Observation\",\"id\":\"mg\",\"status\":\"preliminary\","
+	"\"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":5.4,\"unit\":\"milligram\","
+	"\"system\":\"" UCUM "\",\"code\":\"mg\"}}",
+	"{\"resourceType\":\"Observation\",\"id\":\"g\",\"status\":\"preliminary\","
+	"\"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":5.4,\"unit\":\"g\",\"system\":"
+	"\"" UCUM "\",\"code\":\"g\"}}",
+	"{\"resourceType\":\"Observation\",\"id\":\"less\",\"status\":\"preliminary\","
+	"\"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":3,\"comparator\":\"<\",\"unit\":"
+	"\"mg\",\"system\":\"" UCUM "\",\"code\":\"mg\"}}",
+	"{\"resourceType\":\"Observation\",\"id\":\"tablets\",\"status\":\"preliminary\","
+	"\"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":2,\"system\":\"http://acme.org/"
+	"forms\",\"code\":\"TAB\"}}",
+	"{\"resourceType\":\"Observation\",\"id\":\"ph\",\"status\":\"preliminary\","
+	"\"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":7.4,\"system\":\"" UCUM
+	"\",\"code\":\"[pH]\"}}",
+	"{\"resourceType\":\"RiskAssessment\",\"id\":\"p100\",\"status\":\"final\",\"subject\":{"
+	"\"reference\":\"Group/g\"},\"prediction\":[{\"probabilityDecimal\":100}]}",
+	"{\"resourceType\":\"RiskAssessment\",\"id\":\"p99.5\",\"status\":\"final\",\"subject\":{"
+	"\"reference\":\"Group/g\"},\"prediction\":[{\"probabilityDecimal\":99.5}]}",
+	"{\"resourceType\":\"RiskAssessment\",\"id\":\"p100.5\",\"status\":\"final\",\"subject\":{"
+	"\"reference\":\"Group/g\"},\"prediction\":[{\"probabilityDecimal\":100.5}]}",
+	"{\"resourceType\":\"RiskAssessment\",\"id\":\"p50\",\"status\":\"final\",\"subject\":{"
+	"\"reference\":\"Group/g\"},\"prediction\":[{\"probabilityDecimal\":50}]}",
+	"{\"resourceType\":\"RiskAssessment\",\"id\":\"small\",\"status\":\"final\",\"subject\":{"
+	"\"reference\":\"Group/g\"},\"prediction\":[{\"probabilityDecimal\":0.000001}]}",
+	"{\"resourceType\":\"RiskAssessment\",\"id\":\"range\",\"status\":\"final\",\"subject\":{"
+	"\"reference\":\"Group/"
+	"g\"},\"prediction\":[{\"probabilityRange\":{\"low\":{\"value\":0.2},\"high\":{\"value\":"
+	"0.3}}}]}",
+	"{\"resourceType\":\"Invoice\",\"id\":\"bill\",\"status\":\"issued\",\"totalGross\":{"
+	"\"value\":10.50,\"currency\":\"EUR\"}}",
 	"{\"resourceType\":\"Patient\",\"id\":\"eve\",\"identifier\":[{\"system\":"
 	"\"http://acme.org/patient\",\"value\":\"2345\"},{\"value\":\"bare\"}],\"active\":true,"
 	"\"name\":[{\"family\":\"M\\u00fcller\",\"given\":[\"Eve\",\"Anne Marie\"]}],"
@@ -88,7 +120,7 @@ static const struct {
 	{ "Observation", "code=|1234-5", "open" },
 	{ "Observation", "code=1234-5", "open period" },
 	{ "Observation", "status=final&code=8867-4", "hr group" },
-	{ "Observation", "code:not=8867-4", "open period" },
+	{ "Observation", "code:not=8867-4", "open period mg g less tablets ph" },
 	/* Strings: 3.1.1.4.8. */
 	{ "Patient", "given=eve", "eve evelyn" },
 	{ "Patient", "given:contains=eve", "eve evelyn severine" },
@@ -114,7 +146,7 @@ static const struct {
 	{ "Patient", "gender:missing=false", "eve evelyn severine" },
 	{ "Patient", "birthdate:missing=true", "nameless" },
 	{ "Patient", "name:missing=false", "eve evelyn severine" },
-	{ "Observation", "encounter:missing=true", "hr period open group" },
+	{ "Observation", "encounter:missing=true", "hr period open group mg g less tablets ph" },
 	/* Dates: 3.1.1.4.4 and 3.1.1.4.7. */
 	{ "Patient", "birthdate=1970-03-14", "eve" },
 	{ "Patient", "birthdate=eq1970-03", "eve severine" },
@@ -138,6 +170,46 @@ static const struct {
 	{ "Observation", "date=sa2013-01-14", "open" },
 	{ "Observation", "date=eb2013-01-21", "hr period" },
 	{ "Observation", "date=ne2013-01", "open" },
+	/* "Approximately": a tenth of the gap between now and the date. */
+	{ "Patient", "birthdate=ap1972", "eve evelyn severine" },
+	{ "Patient", "birthdate=ap2010", "" },
+	/* Numbers: 3.1.1.4.3, whose table is of 100, 100.00 and 1e2. */
+	{ "RiskAssessment", "probability=100", "p100 p99.5" },
+	{ "RiskAssessment", "probability=100.00", "p100" },
+	{ "RiskAssessment", "probability=1e2", "p100 p99.5 p100.5 p50" },
+	{ "RiskAssessment", "probability=lt100", "p99.5 p50 small range" },
+	{ "RiskAssessment", "probability=le100", "p100 p99.5 p50 small range" },
+	{ "RiskAssessment", "probability=gt100", "p100.5" },
+	{ "RiskAssessment", "probability=ge100", "p100 p100.5" },
+	{ "RiskAssessment", "probability=ne100", "p100.5 p50 small range" },
+	{ "RiskAssessment", "probability=ap100", "p100 p99.5 p100.5" },
+	{ "RiskAssessment", "probability=0.0000010", "small" },
+	{ "RiskAssessment", "probability=gt0.15&probability=lt0.4", "range" },
+	{ "RiskAssessment", "probability=sa0.15", "p100 p99.5 p100.5 p50 range" },
+	{ "RiskAssessment", "probability=sa0.3", "p100 p99.5 p100.5 p50" },
+	{ "RiskAssessment", "probability=eb0.3", "small" },
+	{ "RiskAssessment", "probability=gt-1", "p100 p99.5 p100.5 p50 small range" },
+	/* Quantities: 3.1.1.4.11. */
+	{ "Observation", "value-quantity=5.4|" UCUM "|mg", "mg" },
+	{ "Observation", "value-quantity=5.40e-3|" UCUM "|g", "mg" },
+	{ "Observation", "value-quantity=5.4||mg", "mg" },
+	{ "Observation", "value-quantity=5.4||milligram", "mg" },
+	{ "Observation", "value-quantity=5.4", "mg g" },
+	{ "Observation", "value-quantity=5.4|" UCUM "|g", "g" },
+	{ "Observation", "value-quantity=5400|" UCUM "|mg", "g" },
+	{ "Observation", "value-quantity=le5.4|" UCUM "|mg", "mg less" },
+	{ "Observation", "value-quantity=gt5.4|" UCUM "|mg", "g" },
+	{ "Observation", "value-quantity=ap5.5|" UCUM "|g", "g" },
+	{ "Observation", "value-quantity=lt3|" UCUM "|mg", "less" },
+	{ "Observation", "value-quantity=ge2.5||mg", "mg less" },
+	{ "Observation", "value-quantity=2||TAB", "tablets" },
+	{ "Observation", "value-quantity=2|http://acme.org/forms|TAB", "tablets" },
+	{ "Observation", "value-quantity=2|" UCUM "|TAB", "" },
+	{ "Observation", "value-quantity=gt7|" UCUM "|[pH]", "ph" },
+	{ "Observation", "value-quantity=lt7|" UCUM "|[pH]", "" },
+	{ "Observation", "value-quantity=7.4|" UCUM "|[pH]", "ph" },
+	{ "Observation", "value-quantity:missing=true", "hr period open group" },
+	{ "Invoice", "totalgross=10.5|urn:iso:std:iso:4217|EUR", "bill" },
 	/* References: 3.1.1.4.12. */
 	{ "Observation", "subject=Patient/eve", "hr" },
 	{ "Observation", "subject=eve", "hr group" },
@@ -178,7 +250,6 @@ static const struct {
 	{ "Patient", "given:exakt=x", "not-found", ":exact", false },
 	{ "Patient", "birthdate:exact=1970", "not-supported", ":exact", false },
 	{ "Patient", "birthdate=xx1970", "not-found", "prefixes", false },
-	{ "Patient", "birthdate=ap1970", "not-supported", "birthdate", false },
 	{ "Patient", "birthdate=1970-13", "value", "birthdate", true },
 	{ "Patient", "birthdate=", "value", "birthdate", true },
 	{ "Patient", "gender:missing=maybe", "value", "true", true },
@@ -193,9 +264,13 @@ static const struct {
 	{ "Patient", "_has:Observation:patient:code=1", "not-supported", "_has", false },
 	{ "Patient", "organization.name=x", "not-supported", "chained", false },
 	{ "Patient", "_include=Patient:organization", "not-supported", "_include", false },
-	{ "Observation", "value-quantity=gt5", "not-supported", "value-quantity", false },
+	{ "Observation", "value-quantity=gtx", "value", "quantity", true },
+	{ "Observation", "value-quantity=5|mg", "value", "quantity", true },
+	{ "Observation", "value-quantity=5|http://unitsofmeasure.org|", "value", "quantity", true },
+	{ "Observation", "value-quantity=more5", "not-found", "prefixes", false },
+	{ "Observation", "value-quantity:exact=5", "not-supported", ":exact", false },
+	{ "RiskAssessment", "probability=0.8x", "value", "number", true },
 	{ "Observation", "code-value-quantity=1$2", "not-supported", "code-value", false },
-	{ "RiskAssessment", "probability=gt0.8", "not-supported", "probability", false },
 	{ "Observation", "subject=Patient/1/_history/2", "not-supported", "version", false },
 	{ "Observation", "subject:Patient=Group/1", "value", "subject", true },
 	{ "Patient", "_cursor=00", "value", "_cursor", true },
@@ -384,7 +459,7 @@ test_order_and_pages(void)
 	    "nor changed");
 	parse("Observation", "_count=2", false, &q, &f);
 	store_search(reader, &q.store, &arena, &page, NULL);
-	ok(page.count == 2 && str_is(page.at[0].id, "group") && page.total == 4,
+	ok(page.count == 2 && str_is(page.at[0].id, "group") && page.total == 9,
 	    "the newest first unless asked");
 }
 
@@ -608,7 +683,8 @@ can_be_indexed(const struct pack_param *param)
 {
 	return (param->type == PARAM_TOKEN || param->type == PARAM_STRING ||
 		   param->type == PARAM_DATE || param->type == PARAM_REFERENCE ||
-		   param->type == PARAM_URI) &&
+		   param->type == PARAM_URI || param->type == PARAM_NUMBER ||
+		   param->type == PARAM_QUANTITY) &&
 	       param->expression.len;
 }
 
