@@ -42,3 +42,6 @@ check_PROGRAMS += tests/conformance/test_ucum_lhc
 tests_conformance_test_ucum_lhc_SOURCES = tests/conformance/test_ucum_lhc.c
 tests_conformance_test_ucum_lhc_LDADD = $(PROFILES_FLOOR) -lm
 EXTRA_DIST += tests/conformance/ucum_lhc.js
+check_PROGRAMS += tests/conformance/test_fhir_xml_schema
+tests_conformance_test_fhir_xml_schema_SOURCES = tests/conformance/test_fhir_xml_schema.c
+tests_conformance_test_fhir_xml_schema_LDADD = $(MAPPERS_FLOOR)

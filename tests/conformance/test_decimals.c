@@ -1,6 +1,6 @@
 /*
  * The decimals of FHIR's own test Observation keep their digits: through a
- * record, and through the body that is stored.
+ * record, and through XML and back.
  */
 #include <stdlib.h>
 
@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "mappers/fhir/fhir_json.h"
+#include "mappers/fhir/fhir_xml.h"
 #include "tests/conformance/json_compare.h"
 #include "tests/tap.h"
 
@@ -43,6 +44,13 @@ try_file(const struct pack *p, struct str in)
 		buf_clear(&out);
 		fhir_json_write(r, p, 0, FHIR_JSON_PRETTY, &out);
 		ok(json_same(in, buf_str(&out)), "pretty, each number has its digits");
+		buf_clear(&out);
+		fhir_xml_write(r, p, 0, 0, &out);
+		r = fhir_xml_read(buf_str(&out), &options, &b, &a, &findings);
+		buf_clear(&out);
+		if (ok(r && findings.count == 0, "XML is read without findings"))
+			fhir_json_write(r, p, 0, 0, &out);
+		ok(json_same(in, buf_str(&out)), "by way of XML, each number has its digits");
 	}
 	buf_release(&out);
 	arena_release(&a);
