@@ -298,10 +298,12 @@ static void
 on_narrative_fault(void *ctx, size_t offset, const char *code, const char *what, struct str name)
 {
 	struct json_div *d = ctx;
+	const char *at = d->at;
 	char shown[SHOWN_NAME];
 
-	reader_finds(d->r, code, d->element, d->index,
-	    json_string_place(d->at, offset + d->skipped), "%s%s", what, shown_name(name, shown));
+	if (!reader_is_full(d->r))
+		at = json_string_place(at, offset + d->skipped);
+	reader_finds(d->r, code, d->element, d->index, at, "%s%s", what, shown_name(name, shown));
 }
 
 /* A div whose text was just put behind the builder's. White space around it

@@ -14,6 +14,8 @@ enum {
 	/* Open elements beyond those of the resource: in narrative, or skipped. */
 	LEVELS_MORE = 512,
 	STRING_BYTES = 1024 * 1024, /* so long a string is within FHIR's limit */
+	/* Namespaces declared at once: libxml2 looks through all for each name. */
+	NAMESPACES_MOST = 128,
 };
 
 /* ---- Places ---------------------------------------------------------- */
@@ -36,36 +38,39 @@ tag_start(const struct xml_reader *x, const char *inside)
 	return at ? at : inside;
 }
 
+/* Behind the name that ends before the '=' at p: where it begins. */
+static const char *
+name_start(const char *start, const char *p)
+{
+	while (p > start && (unsigned char)p[-1] > ' ' && p[-1] != ':' && p[-1] != '"' &&
+	       p[-1] != '\'')
+		p--;
+	return p;
+}
+
 /* The attribute's value (its quote) in the start tag that was just read. */
 static const char *
 attribute_place(const struct xml_reader *x, const xmlChar *name)
 {
-	const char *end = here(x), *p = tag_start(x, end);
+	const char *end = here(x), *start = tag_start(x, end), *p = start;
 	size_t len = strlen((const char *)name);
 
-	while (p < end) {
-		const char *from, *to;
-		char quote;
+	while (!reader_is_full(&x->r) && (p = memchr(p, '=', (size_t)(end - p)))) {
+		const char *to = p, *from;
 
-		while (p < end && *p != '=')
-			p++;
-		for (to = p; to > x->r.lex.start && (unsigned char)to[-1] <= ' ';)
+		while (to > start && (unsigned char)to[-1] <= ' ')
 			to--;
-		for (from = to; from > x->r.lex.start && (unsigned char)from[-1] > ' ' &&
-				from[-1] != ':' && from[-1] != '"' && from[-1] != '\'';)
-			from--;
+		from = name_start(start, to);
 		while (p < end && *p != '"' && *p != '\'')
 			p++;
-		if (p == end)
-			break;
 		if ((size_t)(to - from) == len && memcmp(from, name, len) == 0)
 			return p;
-		quote = *p++;
-		while (p < end && *p != quote)
-			p++;
-		p++;
+		if (p < end)
+			p = memchr(p + 1, *p, (size_t)(end - p - 1));
+		if (!p || ++p >= end)
+			break;
 	}
-	return tag_start(x, end);
+	return start;
 }
 
 /* The builder's limit was passed, or the reading ends for another reason. */
@@ -308,12 +313,16 @@ find_element(struct xml_reader *x, struct xml_frame *f, const xmlChar *name)
 	return element;
 }
 
-/* How many children of that element the frame has. */
+/* How many children of that element the frame has: for findings, so not
+ * counted where no more are kept. */
 static uint32_t
-count_children(const struct record_builder *b, const struct frame *f, uint32_t element)
+count_children(const struct reader *r, const struct frame *f, uint32_t element)
 {
+	const struct record_builder *b = r->b;
 	uint32_t n = 0;
 
+	if (reader_is_full(r))
+		return 0;
 	for (uint32_t i = f->node + 1; i < b->count; i += b->nodes[i].end)
 		n += b->nodes[i].element == element;
 	return n;
@@ -366,7 +375,7 @@ enter_tracked(struct xml_reader *x, struct xml_frame *f, uint32_t element)
 	}
 	if (frame_has(&f->f, bit)) {
 		if (f->previous != element) {
-			uint32_t others = count_children(x->r.b, &f->f, element);
+			uint32_t others = count_children(&x->r, &f->f, element);
 
 			f->repeats = others;
 			if (e->flags & ELEMENT_REPEATS)
@@ -576,8 +585,11 @@ on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *u
 	(void)defaulted; /* there is no DTD */
 	if (x->r.told)
 		return;
-	if (++x->levels > 2 * x->r.b->limits.depth + LEVELS_MORE) {
+	if (++x->levels > 2 * x->r.b->limits.depth + LEVELS_MORE)
 		record_fail(x->r.b, "elements nested deeper than the limit");
+	else if (x->ctxt->nsNr > 2 * NAMESPACES_MOST)
+		record_fail(x->r.b, "more namespaces than the limit of 128");
+	if (x->r.b->failed) {
 		stop(x);
 		return;
 	}

@@ -13,6 +13,12 @@ enum encoding {
 	UNKNOWN,
 };
 
+enum {
+	/* Attributes of one element: libxml2 compares each with all others. */
+	ATTRIBUTES_MOST = 512,
+	BLOCK = 1024,
+};
+
 /* By the first bytes (XML 1.0, appendix F); *bom: how many of them are a BOM. */
 static enum encoding
 by_first_bytes(struct str in, size_t *bom)
@@ -131,6 +137,55 @@ from_utf16(struct str in, bool big, char *out, size_t *len)
 	return i == in.len;
 }
 
+/* How many attributes the tag at p has, up to one more than the limit; *p is
+ * moved behind them. */
+static unsigned
+count_attributes(const char **p, const char *end)
+{
+	const char *at = *p;
+	unsigned n = 0;
+
+	while (at && n <= ATTRIBUTES_MOST) {
+		while (at < end && *at != '"' && *at != '\'' && *at != '>')
+			at++;
+		if (at == end || *at == '>')
+			break;
+		n++;
+		at = memchr(at + 1, *at, (size_t)(end - at - 1));
+		at = at ? at + 1 : NULL;
+	}
+	*p = at ? at : end;
+	return n;
+}
+
+/*
+ * A start tag with more attributes than the limit, or NULL. Only tags that
+ * reach over a whole block are looked at, so this costs next to nothing; those
+ * that are shorter cannot have too many.
+ */
+static const char *
+find_many_attributes(const char *text, size_t len)
+{
+	const char *end = text + len, *p = text;
+
+	while (end - p >= BLOCK) {
+		const char *tag = NULL;
+
+		if (!memchr(p, '<', BLOCK))
+			tag = memrchr(text, '<', (size_t)(p - text));
+		if (tag && tag[1] != '!' && tag[1] != '?') {
+			const char *behind = tag;
+
+			if (count_attributes(&behind, end) > ATTRIBUTES_MOST)
+				return tag;
+			p = behind > p ? behind : p + BLOCK;
+		} else {
+			p += BLOCK;
+		}
+	}
+	return NULL;
+}
+
 static char *
 refuse(struct reader *r, char *text, size_t len, const char *at, const char *why)
 {
@@ -184,6 +239,11 @@ xml_text(struct reader *r, struct str in, size_t *len)
 	valid = utf8_valid_prefix(str_of(text, *len));
 	if (valid != *len)
 		return refuse(r, text, *len, text + valid, "bytes that are not UTF-8");
+	r->lex.p = find_many_attributes(text, *len);
+	if (r->lex.p) {
+		record_fail(r->b, "more attributes of an element than the limit of 512");
+		return refuse(r, text, *len, r->lex.p, "");
+	}
 	if (memchr(text, 0, *len))
 		return refuse(r, text, *len, memchr(text, 0, *len), "a NUL character");
 	return text;
