@@ -133,6 +133,7 @@ eval_argument(struct eval *e, const struct op *op, uint32_t argument, const stru
 {
 	uint32_t mark = e->top, count;
 
+	*out = (struct fhirpath_item){ .node = FHIRPATH_MADE, .value = STR("") };
 	if (eval_op(e, argument, frame))
 		return -1;
 	count = e->top - mark;

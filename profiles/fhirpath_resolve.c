@@ -176,7 +176,7 @@ add_record(struct eval *e, const struct record *r, uint32_t *number)
 int
 eval_push_record(struct eval *e, const struct record *r)
 {
-	uint32_t number;
+	uint32_t number = 0;
 
 	if (add_record(e, r, &number))
 		return -1;

@@ -195,7 +195,7 @@ take_exponent(struct parser *p, size_t from, size_t end, int32_t *out)
 static int
 raise(struct parser *p, size_t from, size_t end, struct ucum_unit *u)
 {
-	int32_t exponent;
+	int32_t exponent = 0;
 
 	if (take_exponent(p, from, end, &exponent))
 		return -1;
