@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "gateway/gateway.h"
 #include "gateway/host/host.h"
+#include "mappers/fhir/fhir_json.h"
 
 enum {
 	JOB_ARENA = 64 << 20, /* for what one plugin returns */
+	MOST_LOGGED = 5,      /* findings about one record it made */
 };
 
 struct exchange_jobs;
@@ -65,20 +67,54 @@ fill_job(struct exchange *x, uint32_t plugin, struct host_job *job)
 	return 0;
 }
 
+/*
+ * A plugin is trusted with nothing: what it made is written and read again, as
+ * strictly as what a client sends. NULL when it is wrong, which is logged.
+ */
+static const struct record *
+check_made(struct exchange *x, const struct host_job *job, const struct host_made *made)
+{
+	struct fhir_read_options options = { .type = PACK_NONE };
+	const struct record *r;
+	struct findings findings;
+	struct buf json;
+
+	buf_init(&json, JOB_ARENA);
+	json.wipe = true;
+	findings_init(&findings, x->arena, MOST_LOGGED);
+	fhir_json_write(made->record, x->gateway->pack, 0, 0, &json);
+	r = json.full
+		? NULL
+		: fhir_json_read(buf_str(&json), &options, &x->here->builder, x->arena, &findings);
+	buf_release(&json);
+	for (const struct finding *f = findings.first; f; f = f->next)
+		log_event(LOG_WARN, "made-record-wrong",
+		    "exchange=%s\tplugin=%u\tplace=%.*s\tcode=%s\ttext=%.*s", x->id, job->plugin,
+		    STR_ARG(f->path), f->code, STR_ARG(f->text));
+	/* What JSON cannot say twice was left out on the way. */
+	return findings.errors || (r && r->node_count != made->record->node_count) ? NULL : r;
+}
+
+static void
+drop_made(struct exchange *x, const struct host_job *job, const char *why)
+{
+	log_event(LOG_WARN, "made-record-dropped", "exchange=%s\tplugin=%u\terror=%s", x->id,
+	    job->plugin, why);
+}
+
 static void
 add_made(struct exchange *x, const struct host_job *job)
 {
 	struct error err;
 
 	for (uint32_t i = 0; i < job->made_count; i++) {
-		const struct record *r = record_extract(job->made[i].record, 0, x->arena);
+		const struct record *r = check_made(x, job, &job->made[i]);
 		struct str match = str_dup(x->arena, job->made[i].match);
 
 		if (!r)
-			error_set(&err, ERROR_LIMIT, "the exchange's memory is full");
-		if (!r || batch_add_made(&x->batch, r, match, &err) != 0)
-			log_event(LOG_WARN, "made-record-dropped",
-			    "exchange=%s\tplugin=%u\terror=%s", x->id, job->plugin, err.text);
+			drop_made(x, job, "it is no whole resource of its type");
+		else if (batch_add_made(&x->batch, r, match, &err) != 0)
+			drop_made(x, job, err.text);
 	}
 }
 

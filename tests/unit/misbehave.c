@@ -16,6 +16,20 @@ is(struct firedoor_text t, const char *s)
 }
 
 static int
+put_patient(const struct firedoor_host *host, struct firedoor_job *job, const char *birth,
+    const char *again)
+{
+	struct firedoor_text date = { birth, strlen(birth) };
+
+	if (host->begin(job, "Patient", NULL) < 0 || host->put(job, "birthDate", date) < 0)
+		return -1;
+	date = (struct firedoor_text){ again, strlen(again) };
+	if (date.len && host->put(job, "birthDate", date) < 0)
+		return -1;
+	return host->end(job);
+}
+
+static int
 process(void *state, const struct firedoor_host *host, struct firedoor_job *job)
 {
 	struct firedoor_node language = host->child(
@@ -44,6 +58,14 @@ process(void *state, const struct firedoor_host *host, struct firedoor_job *job)
 		return host->begin(job, "Basic", NULL);
 	if (is(what, "garbage"))
 		return write(3, "garbage", 7) == 7 ? 0 : -1;
+	if (is(what, "date"))
+		return put_patient(host, job, "no date", "");
+	if (is(what, "twice"))
+		return put_patient(host, job, "2000-01-01", "2000-01-02");
+	if (is(what, "bytes"))
+		return put_patient(host, job, "\xff\xfe", "");
+	if (is(what, "good"))
+		return put_patient(host, job, "2000-01-01", "");
 	host->log(job, FIREDOOR_LOG_INFO, "did\ta job");
 	if (host->begin(job, "Basic", "identifier=urn:x|1") < 0 || host->open(job, "subject") < 0 ||
 	    host->put(job, "reference", host->record_reference(job, 0)) < 0)
