@@ -45,6 +45,25 @@ move(struct buf *b, size_t cap)
 	return p;
 }
 
+void
+buf_init_stream(struct buf *b, size_t piece, size_t limit, buf_sink_fn *sink, void *ctx)
+{
+	buf_init(b, limit > piece ? limit : piece);
+	buf_reserve(b, piece);
+	b->sink = sink;
+	b->sink_ctx = ctx;
+}
+
+int
+buf_flush(struct buf *b)
+{
+	/* Nothing goes out behind a gap. */
+	if (!b->full && b->len && b->sink(b->sink_ctx, buf_str(b)) != 0)
+		b->full = true;
+	b->len = 0;
+	return b->full ? -1 : 0;
+}
+
 bool
 buf_reserve(struct buf *b, size_t more)
 {
@@ -52,6 +71,12 @@ buf_reserve(struct buf *b, size_t more)
 
 	if (more <= b->cap - b->len)
 		return true;
+	if (b->sink) {
+		if (buf_flush(b) != 0)
+			return false;
+		if (more <= b->cap)
+			return true;
+	}
 	if (b->limit < b->len || more > b->limit - b->len) {
 		b->full = true;
 		return false;

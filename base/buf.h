@@ -13,16 +13,32 @@
 
 #include "base/str.h"
 
+/* Takes bytes away from a buf that is a stream, good until it returns. Returns
+ * 0, or -1 when it cannot: the buf is full from then on. */
+typedef int buf_sink_fn(void *ctx, struct str bytes);
+
 struct buf {
 	char *p;
 	size_t len, cap, limit;
-	bool full; /* something did not fit: the text is not whole */
-	bool wipe; /* zero the bytes when given back or moved */
+	bool full;	   /* something did not fit: the text is not whole */
+	bool wipe;	   /* zero the bytes when given back or moved */
+	buf_sink_fn *sink; /* of a stream */
+	void *sink_ctx;
 };
 
 /* An empty buf of at most limit bytes. Takes nothing until written to. */
 void buf_init(struct buf *b, size_t limit);
 void buf_release(struct buf *b);
+
+/*
+ * An empty buf whose bytes go to sink whenever `piece` of them are there, so
+ * that a text of any length passes through little memory. Writers only put on;
+ * what they look back at may be gone. limit bounds what is held at one time.
+ */
+void buf_init_stream(struct buf *b, size_t piece, size_t limit, buf_sink_fn *sink, void *ctx);
+
+/* Give the sink what is left. Returns 0, or -1 when it or one before failed. */
+int buf_flush(struct buf *b);
 
 /* Empty again, the memory kept. */
 void buf_clear(struct buf *b);

@@ -113,14 +113,31 @@ open_data(struct gateway *g, struct error *err)
 	return g->audit ? 0 : -1;
 }
 
+/* The records of what the configuration lets in: an element has at least a
+ * dozen bytes of text, and mostly forty. */
+static struct record_limits
+limits_of(const struct config *c)
+{
+	struct record_limits limits = record_default_limits;
+	uint64_t nodes = c->fhir.max_body / 12;
+
+	if (nodes > limits.nodes)
+		limits.nodes = nodes < UINT32_MAX ? (uint32_t)nodes : UINT32_MAX;
+	if (c->fhir.max_body > limits.text)
+		limits.text = c->fhir.max_body;
+	return limits;
+}
+
 static int
 worker_init(struct worker *w, struct gateway *g, struct error *err)
 {
+	struct record_limits limits = limits_of(g->config);
+
 	w->gateway = g;
 	w->reader = store_reader_open(g->store, err);
 	if (!w->reader)
 		return -1;
-	record_builder_init(&w->builder, g->pack, &record_default_limits);
+	record_builder_init(&w->builder, g->pack, &limits);
 	return 0;
 }
 

@@ -118,27 +118,51 @@ open_output(struct convert *c, struct error *err)
 	return fd;
 }
 
+/* Where a stream goes. */
+struct target {
+	int fd;
+	struct error *err;
+};
+
+/* A buf_sink_fn. */
+static int
+write_piece(void *ctx, struct str piece)
+{
+	struct target *t = ctx;
+
+	return write_all(t->fd, piece, t->err);
+}
+
+/* Piece by piece: the text may be longer than memory should hold. */
+static int
+write_to(struct convert *c, const struct record *r, int fd, struct error *err)
+{
+	enum fhir_format format = c->to == CONVERT_XML ? FHIR_FORMAT_XML : FHIR_FORMAT_JSON;
+	struct target t = { fd, err };
+	struct buf out;
+	int rc;
+
+	error_set(err, ERROR_IO, "%s: a value is too long to be written", c->file);
+	buf_init_stream(&out, PIECE, INPUT_MOST, write_piece, &t);
+	out.wipe = true;
+	fhir_write(format, c->pretty && c->to != CONVERT_NDJSON, r, c->pack, 0, &out);
+	if (out.len && out.p[out.len - 1] != '\n')
+		buf_put_byte(&out, '\n');
+	rc = buf_flush(&out);
+	buf_release(&out);
+	return rc;
+}
+
 static int
 write_record(struct convert *c, const struct record *r, struct error *err)
 {
-	enum fhir_format format = c->to == CONVERT_XML ? FHIR_FORMAT_XML : FHIR_FORMAT_JSON;
-	struct buf out;
-	int rc = -1, fd;
+	int fd = open_output(c, err), rc;
 
-	buf_init(&out, (size_t)INPUT_MOST * 4);
-	out.wipe = true;
-	fhir_write(format, c->pretty && c->to != CONVERT_NDJSON, r, c->pack, 0, &out);
-	if (out.len == 0 || out.p[out.len - 1] != '\n')
-		buf_put_byte(&out, '\n');
-	if (out.full) {
-		error_set(err, ERROR_IO, "%s: the result is too large", c->file);
-	} else {
-		fd = open_output(c, err);
-		rc = fd < 0 ? -1 : write_all(fd, buf_str(&out), err);
-		if (fd >= 0 && fd != STDOUT_FILENO && fd != c->fd && close(fd) != 0 && rc == 0)
-			rc = error_set_errno(err, ERROR_IO, "could not write %s", c->output);
-	}
-	buf_release(&out);
+	if (fd < 0)
+		return -1;
+	rc = write_to(c, r, fd, err);
+	if (fd != STDOUT_FILENO && fd != c->fd && close(fd) != 0 && rc == 0)
+		rc = error_set_errno(err, ERROR_IO, "could not write %s", c->output);
 	c->outputs += rc == 0;
 	c->resources += rc == 0;
 	return rc;

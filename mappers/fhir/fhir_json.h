@@ -43,7 +43,8 @@ enum {
 	FHIR_JSON_PRETTY = 1, /* two spaces a level, a member or item a line */
 };
 
-/* Write the resource (or element) at node i. Past out's limit, out->full. */
+/* Write the resource (or element) at node i. Past out's limit, out->full. out
+ * may be a stream (base/buf.h). */
 void fhir_json_write(
     const struct record *r, const struct pack *p, uint32_t i, int flags, struct buf *out);
 

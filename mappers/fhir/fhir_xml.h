@@ -37,7 +37,8 @@ enum {
 
 /*
  * Write the resource (or the element, under its own name) at node i as an XML
- * document in UTF-8, with its declaration. Past out's limit, out->full.
+ * document in UTF-8, with its declaration. Past out's limit, out->full. out may
+ * be a stream (base/buf.h).
  */
 void fhir_xml_write(
     const struct record *r, const struct pack *p, uint32_t i, int flags, struct buf *out);

@@ -279,7 +279,7 @@ reserve(struct buf *out, const struct record *r, uint32_t i)
 	size_t guess = (size_t)nodes * 32 + 4 * AROUND +
 		       (size_t)((uint64_t)r->text_len * nodes / r->node_count);
 
-	if (out->len <= out->limit && guess <= out->limit - out->len)
+	if (!out->sink && out->len <= out->limit && guess <= out->limit - out->len)
 		buf_reserve(out, guess);
 }
 

@@ -677,6 +677,49 @@ test_pretty(void)
 	arena_release(&a);
 }
 
+static int
+gather(void *ctx, struct str piece)
+{
+	buf_put_str(ctx, piece);
+	return ((struct buf *)ctx)->full ? -1 : 0;
+}
+
+/* What goes out in pieces is the same, however long they are, and stops where
+ * it is told to. */
+static void
+test_stream(void)
+{
+	static const char text[] = PAT
+	    ",\"active\":true,\"name\":[{\"family\":\"a quite \\\"long\\\" name, longer than "
+	    "a piece\",\"given\":[\"A\",null],\"_given\":[null,{\"id\":\"b\"}]}]}";
+	const struct record *r;
+	struct findings findings;
+	struct arena a;
+	unsigned failures = 0;
+
+	arena_init(&a, 1 << 20, 0);
+	r = read_text(str_from(text), false, &a, &findings);
+	for (size_t piece = 1; r && piece < sizeof(text) + 50; piece++) {
+		struct buf out, all;
+
+		buf_init(&all, 1 << 16);
+		buf_init_stream(&out, piece, 1 << 16, gather, &all);
+		fhir_json_write(r, pack, 0, 0, &out);
+		failures += buf_flush(&out) != 0 || !str_is(buf_str(&all), text);
+		buf_release(&out);
+		buf_release(&all);
+		/* A sink that takes no more. */
+		buf_init(&all, piece < sizeof(text) - 1 ? piece : sizeof(text) - 2);
+		buf_init_stream(&out, 16, 1 << 16, gather, &all);
+		fhir_json_write(r, pack, 0, 0, &out);
+		failures += buf_flush(&out) == 0 || (all.len && memcmp(all.p, text, all.len) != 0);
+		buf_release(&out);
+		buf_release(&all);
+	}
+	ok(r && failures == 0, "a stream is the same text, in pieces of any length");
+	arena_release(&a);
+}
+
 int
 main(void)
 {
@@ -703,6 +746,7 @@ main(void)
 	test_starved();
 	test_stored();
 	test_pretty();
+	test_stream();
 	record_builder_release(&builder);
 	pack_free(pack);
 	return tap_done();
