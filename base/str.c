@@ -135,15 +135,18 @@ str_cstr(struct arena *a, struct str s)
 struct str
 str_printf(struct arena *a, const char *fmt, ...)
 {
+	char short_text[256];
 	va_list ap;
 	int n;
 	char *p;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(short_text, sizeof(short_text), fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		return (struct str){ NULL, 0 };
+	if ((size_t)n < sizeof(short_text))
+		return str_dup(a, str_of(short_text, (size_t)n));
 	p = arena_alloc_bytes(a, (size_t)n + 1);
 	if (!p)
 		return (struct str){ NULL, 0 };
@@ -151,6 +154,27 @@ str_printf(struct arena *a, const char *fmt, ...)
 	vsnprintf(p, (size_t)n + 1, fmt, ap);
 	va_end(ap);
 	return str_of(p, (size_t)n);
+}
+
+struct str
+str_concat(struct arena *a, const struct str *parts, size_t count)
+{
+	size_t len = 0;
+	char *p, *to;
+
+	for (size_t i = 0; i < count; i++)
+		if (__builtin_add_overflow(len, parts[i].len, &len))
+			return (struct str){ NULL, 0 };
+	p = to = arena_alloc_bytes(a, len + 1);
+	if (!p)
+		return (struct str){ NULL, 0 };
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].len)
+			memcpy(to, parts[i].p, parts[i].len);
+		to += parts[i].len;
+	}
+	*to = '\0';
+	return str_of(p, len);
 }
 
 bool

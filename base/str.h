@@ -107,6 +107,9 @@ struct str str_dup(struct arena *a, struct str s);
 /* A NUL-ended copy in the arena; NULL when the arena is full. */
 char *str_cstr(struct arena *a, struct str s);
 
+/* The parts, one behind the other, as str_dup() has them. */
+struct str str_concat(struct arena *a, const struct str *parts, size_t count);
+
 /* printf into the arena; {NULL, 0} when it is full. */
 struct str str_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -19,6 +19,7 @@ enum {
 	SQ_APPLICATION = 0x46444f52, /* "FDOR" */
 	SQ_VERSION = 1,		     /* of the layout */
 	SQ_SEARCHES = 32,	     /* search statements kept a connection */
+	SQ_MANY = 16,		     /* index rows that one statement writes */
 };
 
 enum sq_fixed {
@@ -41,6 +42,9 @@ enum sq_fixed {
 	SQ_ADD_INDEX,
 	SQ_ADD_STRING,
 	SQ_ADD_DATE,
+	SQ_ADD_MANY_INDEX,
+	SQ_ADD_MANY_STRINGS,
+	SQ_ADD_MANY_DATES,
 	SQ_HAS_INDEX,
 	SQ_SIZE_INDEX,
 	SQ_FIND_KEY,
@@ -74,6 +78,34 @@ struct sq_names {
 	uint32_t type_nos;
 };
 
+/* A place in the index: 128 bits of SHA-256 over type, parameter, kind and
+ * value, so that a hit needs no second look. Rows are kept in its order. */
+struct sq_key {
+	int64_t hash, check;
+};
+
+/* Index rows of the commit under way: sqlite_pending.c. The writer's. */
+struct sq_pending {
+	struct sq_key_row {
+		struct sq_key key;
+		int64_t row;
+	} * keys;
+	struct sq_string_row {
+		int64_t key;
+		struct str folded;
+		int64_t row, exact;
+	} * strings;
+	struct sq_date_row {
+		int64_t key, low, high, row;
+	} * dates;
+	struct sq_pending_count {
+		size_t keys, strings, dates;
+	} count;
+	size_t key_room, string_room, date_room;
+	struct arena texts; /* what strings have folded */
+	uint64_t *seen;	    /* a bit for each key that may be there */
+};
+
 struct store {
 	struct sq_conn conn; /* the writer's */
 	struct sq_names names;
@@ -82,18 +114,13 @@ struct store {
 	int lock; /* file descriptor of path-lock */
 	int64_t last_row, last_updated;
 	struct arena scratch; /* the writer's, emptied after each transaction */
+	struct sq_pending pending;
 };
 
 struct store_reader {
 	struct sq_conn conn;
 	const struct sq_names *names;
 	struct arena scratch;
-};
-
-/* A place in the index: 128 bits of SHA-256 over type, parameter, kind and
- * value, so that a hit needs no second look. Rows are kept in its order. */
-struct sq_key {
-	int64_t hash, check;
 };
 
 enum sq_kind {
@@ -176,10 +203,39 @@ int sq_params_of(const struct sq_names *n, const struct store_index *index, uint
     struct arena *a, struct str *out);
 bool sq_params_have(const void *params, size_t len, uint32_t param_no);
 
-/* Write the index rows of version `row` of a resource. `ops` has the final ids
- * that rows refer to. Returns 0, or -1 with *err set. */
-int sq_index_write(struct sq_conn *c, const struct sq_names *n, struct arena *scratch,
+/* The key a test looks up, when it is of that sort. */
+bool sq_test_key(
+    const struct sq_names *n, uint32_t type, const struct store_test *t, struct sq_key *out);
+
+/* Let the index rows of version `row` of a resource wait in p. The write's ops
+ * have the final ids that rows refer to. Returns 0, or -1 with *err set. */
+int sq_index_add(struct sq_pending *p, const struct sq_names *n, struct arena *scratch,
     const struct store_write *w, const struct store_op *op, int64_t row, struct error *err);
+
+/* sqlite_pending.c */
+
+void sq_pending_init(struct sq_pending *p);
+void sq_pending_release(struct sq_pending *p);
+
+/* Forget what waits. */
+void sq_pending_clear(struct sq_pending *p);
+
+void sq_pending_key(struct sq_pending *p, struct sq_key key, int64_t row);
+void sq_pending_range(struct sq_pending *p, int64_t key, int64_t low, int64_t high, int64_t row);
+
+/* Copies folded. Returns 0, or -1: too much waits. */
+int
+sq_pending_string(struct sq_pending *p, int64_t key, struct str folded, int64_t row, int64_t exact);
+
+/* So much waits that it should be written before more comes. */
+bool sq_pending_is_full(const struct sq_pending *p);
+
+/* false: no row of the key waits, for certain. */
+bool sq_pending_may_have(const struct sq_pending *p, struct sq_key key);
+
+/* Write what waits; nothing waits then. Returns 0, or -1 with *err set: the
+ * commit cannot go on. */
+int sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err);
 
 /* sqlite_read.c */
 

@@ -589,10 +589,8 @@ write_op(struct work *k, uint32_t at, int64_t now_ms)
 	if (write_version(k, op, &now, row) < 0 ||
 	    (op->verb != STORE_DELETE && write_body(k, op, row) < 0))
 		return -1;
-	if (sq_index_write(&k->s->conn, &k->s->names, &k->s->scratch, k->w, op, row, &k->w->error) <
-	    0)
-		return broken(k);
-	return 0;
+	return sq_index_add(
+	    &k->s->pending, &k->s->names, &k->s->scratch, k->w, op, row, &k->w->error);
 }
 
 /* A conditional op that found what an earlier op wrote answers as that one. */
@@ -706,18 +704,58 @@ apply(struct work *k, int64_t now_ms)
 	return keep_key(k, now_ms);
 }
 
+/* Whether no index row that waits can be of a resource that passes: of some
+ * clause, none of the keys waits. */
+static bool
+is_settled(const struct store *s, const struct store_op *op)
+{
+	for (uint32_t i = 0; i < op->match.count; i++) {
+		const struct store_clause *c = &op->match.clauses[i];
+		bool waits = false;
+
+		for (uint32_t j = 0; j < c->count && !waits; j++) {
+			struct sq_key key;
+
+			waits = c->tests[j].negate ||
+				!sq_test_key(&s->names, op->type, &c->tests[j], &key) ||
+				sq_pending_may_have(&s->pending, key);
+		}
+		if (!waits)
+			return true;
+	}
+	return op->match.count == 0;
+}
+
+/*
+ * Matches must see what earlier transactions of the batch have written.
+ * Before the savepoint, which may be undone; and a transaction's own rows come
+ * after its matches.
+ */
+static int
+write_pending(struct store *s, const struct store_write *w, struct error *err)
+{
+	bool wanted = sq_pending_is_full(&s->pending);
+
+	for (uint32_t i = 0; i < w->count && !wanted; i++)
+		wanted = !is_settled(s, &w->ops[i]);
+	return wanted ? sq_pending_write(&s->pending, &s->conn, err) : 0;
+}
+
 /* One transaction in its savepoint. -1: the batch cannot go on. */
 static int
 apply_one(struct store *s, struct store_write *w, int64_t now_ms, struct error *err)
 {
 	struct work k = { .s = s, .w = w };
 	int64_t row = s->last_row, updated = s->last_updated;
+	struct sq_pending_count waiting;
 
 	w->duplicate = false;
 	w->failed_op = 0;
 	w->error = (struct error){ 0 };
-	if (sq_run(&s->conn, SQ_SAVEPOINT, "begin a transaction", err) < 0)
+	if (write_pending(s, w, err) < 0 ||
+	    sq_run(&s->conn, SQ_SAVEPOINT, "begin a transaction", err) < 0)
 		return -1;
+	waiting = s->pending.count;
 	w->result = apply(&k, now_ms);
 	arena_reset(&s->scratch);
 	if (k.broken) {
@@ -727,6 +765,7 @@ apply_one(struct store *s, struct store_write *w, int64_t now_ms, struct error *
 	if (w->result < 0) {
 		s->last_row = row;
 		s->last_updated = updated;
+		s->pending.count = waiting;
 		if (sq_run(&s->conn, SQ_UNDO, "undo a transaction", err) < 0)
 			return -1;
 	}
@@ -761,6 +800,9 @@ store_commit(struct store *s, struct store_write **batch, size_t count, struct e
 		return fail_batch(batch, count, err);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = apply_one(s, batch[i], now_ms, err);
+	if (rc == 0)
+		rc = sq_pending_write(&s->pending, &s->conn, err);
+	sq_pending_clear(&s->pending);
 	if (rc == 0)
 		rc = sq_run(&s->conn, SQ_COMMIT, "commit", err);
 	if (rc == 0)

@@ -3,6 +3,10 @@
 #include "base/clock.h"
 #include "gateway/store/sqlite.h"
 
+#define TWICE(x) x "," x
+#define MANY(x) TWICE(TWICE(TWICE(TWICE(x))))
+_Static_assert(SQ_MANY == 16, "as MANY has it");
+
 static const char *const fixed_sql[SQ_FIXED] = {
 	[SQ_BEGIN] = "BEGIN IMMEDIATE",
 	[SQ_BEGIN_READ] = "BEGIN",
@@ -33,6 +37,11 @@ static const char *const fixed_sql[SQ_FIXED] = {
 			  " VALUES (?1, ?2, ?3, ?4)",
 	[SQ_ADD_DATE] = "INSERT OR IGNORE INTO date_ix (key, low, high, row)"
 			" VALUES (?1, ?2, ?3, ?4)",
+	[SQ_ADD_MANY_INDEX] = "INSERT OR IGNORE INTO ix (hash, row, chk) VALUES " MANY("(?,?,?)"),
+	[SQ_ADD_MANY_STRINGS] = "INSERT OR IGNORE INTO string_ix (key, folded, row, exact)"
+				" VALUES " MANY("(?,?,?,?)"),
+	[SQ_ADD_MANY_DATES] = "INSERT OR IGNORE INTO date_ix (key, low, high, row)"
+			      " VALUES " MANY("(?,?,?,?)"),
 	[SQ_HAS_INDEX] = "SELECT 1 FROM ix WHERE hash = ?1 AND row = ?2 AND chk = ?3",
 	[SQ_SIZE_INDEX] = "SELECT count(*) FROM (SELECT 1 FROM ix WHERE hash = ?1 LIMIT ?2)",
 	[SQ_FIND_KEY] = "SELECT value FROM seen WHERE key = ?1",

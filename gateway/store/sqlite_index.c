@@ -113,130 +113,73 @@ sq_params_have(const void *params, size_t len, uint32_t param_no)
 	return len >= 3 && bsearch(want, params, len / 3, 3, by_number) != NULL;
 }
 
-/* The keys that a version's rows stand under, gathered and then written in
- * their order. */
-struct keys {
-	struct sq_key *at;
-	size_t count;
+/* The rows of one version on their way to where they wait. */
+struct rows {
+	struct sq_pending *to;
+	const struct sq_names *names;
+	struct arena *scratch;
+	const struct store_write *w;
+	const struct store_op *op;
+	int64_t row;
 };
 
 static void
-add_key(struct keys *k, struct sq_key key)
+add_value(const struct rows *r, enum sq_kind kind, const struct store_index *x, struct str system,
+    struct str value)
 {
-	k->at[k->count++] = key;
+	sq_pending_key(
+	    r->to, sq_param_key(r->names, kind, r->op->type, x->param, system, value), r->row);
 }
 
 static void
-add_token(struct keys *k, const struct sq_names *n, uint32_t type, const struct store_index *x)
+add_token(const struct rows *r, const struct store_index *x)
 {
-	add_key(k, sq_param_key(n, SQ_TOKEN, type, x->param, x->system, x->value));
+	add_value(r, SQ_TOKEN, x, x->system, x->value);
 	if (x->value.len)
-		add_key(k, sq_param_key(n, SQ_TOKEN_CODE, type, x->param, STR(""), x->value));
+		add_value(r, SQ_TOKEN_CODE, x, STR(""), x->value);
 	if (x->system.len)
-		add_key(k, sq_param_key(n, SQ_TOKEN_SYSTEM, type, x->param, x->system, STR("")));
+		add_value(r, SQ_TOKEN_SYSTEM, x, x->system, STR(""));
 }
 
 /* What a reference row refers to: as written, or the resource of an op. */
 static struct str
-target_of(const struct sq_names *n, struct arena *scratch, const struct store_write *w,
-    const struct store_op *op, const struct store_index *x)
+target_of(const struct rows *r, const struct store_index *x)
 {
-	const struct store_op *to = op;
+	const struct store_op *to = r->op;
+	struct str parts[3] = { STR(""), STR("/"), STR("") };
 
 	if (x->entry == PACK_NONE)
 		return x->value;
 	if (x->entry != STORE_SELF)
-		to = &w->ops[x->entry];
-	return str_printf(
-	    scratch, "%.*s/%.*s", STR_ARG(type_name(n, to->type)), STR_ARG(to->final_id));
+		to = &r->w->ops[x->entry];
+	parts[0] = type_name(r->names, to->type);
+	parts[2] = to->final_id;
+	return str_concat(r->scratch, parts, 3);
 }
 
 static int
-add_row(struct keys *k, const struct sq_names *n, struct arena *scratch,
-    const struct store_write *w, const struct store_op *op, const struct store_index *x)
+add_reference(const struct rows *r, const struct store_index *x)
 {
-	struct str target;
+	struct str target = target_of(r, x);
 
-	switch (x->kind) {
-	case PARAM_TOKEN:
-		add_token(k, n, op->type, x);
-		return 0;
-	case PARAM_URI:
-		add_key(k, sq_param_key(n, SQ_URI, op->type, x->param, STR(""), x->value));
-		return 0;
-	case PARAM_REFERENCE:
-	case STORE_COMPARTMENT:
-		target = target_of(n, scratch, w, op, x);
-		if (!target.p && target.len == 0 && x->entry != PACK_NONE)
-			return -1;
-		add_key(k, x->kind == STORE_COMPARTMENT ? sq_compartment_key(target)
-							: sq_param_key(n, SQ_REFERENCE, op->type,
-							      x->param, STR(""), target));
-		return 0;
-	default:
-		return 0;
-	}
-}
-
-static int
-by_key(const void *pa, const void *pb)
-{
-	const struct sq_key *a = pa, *b = pb;
-
-	if (a->hash != b->hash)
-		return a->hash < b->hash ? -1 : 1;
-	return (a->check > b->check) - (a->check < b->check);
-}
-
-static int
-write_keys(struct sq_conn *c, struct keys *k, int64_t row, struct error *err)
-{
-	sqlite3_stmt *st = sq_fixed(c, SQ_ADD_INDEX, err);
-
-	if (!st)
+	if (!target.p && target.len == 0 && x->entry != PACK_NONE)
 		return -1;
-	qsort(k->at, k->count, sizeof(k->at[0]), by_key);
-	for (size_t i = 0; i < k->count; i++) {
-		sqlite3_bind_int64(st, 1, k->at[i].hash);
-		sqlite3_bind_int64(st, 2, row);
-		sqlite3_bind_int64(st, 3, k->at[i].check);
-		if (sq_step(c, st, "write the index", err) < 0)
-			return -1;
-	}
+	if (x->kind == STORE_COMPARTMENT)
+		sq_pending_key(r->to, sq_compartment_key(target), r->row);
+	else
+		add_value(r, SQ_REFERENCE, x, STR(""), target);
 	return 0;
 }
 
 static int
-write_string(struct sq_conn *c, const struct sq_names *n, struct arena *scratch, uint32_t type,
-    const struct store_index *x, int64_t row, struct error *err)
+add_string(const struct rows *r, const struct store_index *x)
 {
-	sqlite3_stmt *st = sq_fixed(c, SQ_ADD_STRING, err);
 	struct str folded;
 
-	if (!st)
+	if (fold_text(x->value, r->scratch, &folded) < 0)
 		return -1;
-	if (fold_text(x->value, scratch, &folded) < 0)
-		return sq_no_memory(err);
-	sqlite3_bind_int64(st, 1, sq_table_key(n, type, x->param));
-	sq_bind_blob(st, 2, folded);
-	sqlite3_bind_int64(st, 3, row);
-	sqlite3_bind_int64(st, 4, sq_exact_of(x->value));
-	return sq_step(c, st, "write the index", err);
-}
-
-static int
-write_range(
-    struct sq_conn *c, int64_t key, int64_t low, int64_t high, int64_t row, struct error *err)
-{
-	sqlite3_stmt *st = sq_fixed(c, SQ_ADD_DATE, err);
-
-	if (!st)
-		return -1;
-	sqlite3_bind_int64(st, 1, key);
-	sqlite3_bind_int64(st, 2, low);
-	sqlite3_bind_int64(st, 3, high);
-	sqlite3_bind_int64(st, 4, row);
-	return sq_step(c, st, "write the index", err);
+	return sq_pending_string(r->to, sq_table_key(r->names, r->op->type, x->param), folded,
+	    r->row, sq_exact_of(x->value));
 }
 
 int64_t
@@ -244,7 +187,7 @@ sq_unit_of(struct str unit)
 {
 	struct str none = STR("");
 
-	return sq_key_of(SQ_UNIT, none, none, none, unit).hash;
+	return sq_key_of(SQ_UNIT, none, none, none, unit).check;
 }
 
 int64_t
@@ -252,64 +195,103 @@ sq_range_key(
     const struct sq_names *n, uint32_t type, uint32_t param, struct str system, struct str unit)
 {
 	return sq_param_key(n, system.len ? SQ_QUANTITY : SQ_NUMBERS, type, param, system, unit)
-	    .hash;
+	    .check;
 }
 
 /* A single number stands once, its unit in the place of its high end. */
-static int
-write_number(struct sq_conn *c, const struct sq_names *n, uint32_t type,
-    const struct store_index *x, int64_t row, struct error *err)
+static void
+add_number(const struct rows *r, const struct store_index *x)
 {
+	const struct sq_names *n = r->names;
+	uint32_t type = r->op->type;
 	struct str none = STR("");
 
-	if (x->low == x->high)
-		return write_range(
-		    c, sq_table_key(n, type, x->param), x->low, sq_unit_of(x->value), row, err);
-	if (x->value.len && write_range(c, sq_range_key(n, type, x->param, none, x->value), x->low,
-				x->high, row, err) < 0)
-		return -1;
-	return write_range(
-	    c, sq_range_key(n, type, x->param, none, none), x->low, x->high, row, err);
+	if (x->low == x->high) {
+		sq_pending_range(
+		    r->to, sq_table_key(n, type, x->param), x->low, sq_unit_of(x->value), r->row);
+		return;
+	}
+	if (x->value.len)
+		sq_pending_range(r->to, sq_range_key(n, type, x->param, none, x->value), x->low,
+		    x->high, r->row);
+	sq_pending_range(
+	    r->to, sq_range_key(n, type, x->param, none, none), x->low, x->high, r->row);
 }
 
 /* Dates, numbers and quantities: the table of ranges. */
+static void
+add_range(const struct rows *r, const struct store_index *x)
+{
+	const struct sq_names *n = r->names;
+	uint32_t type = r->op->type;
+
+	if (x->kind == PARAM_NUMBER)
+		add_number(r, x);
+	else
+		sq_pending_range(r->to,
+		    x->kind == PARAM_DATE ? sq_table_key(n, type, x->param)
+					  : sq_range_key(n, type, x->param, x->system, x->value),
+		    x->low, x->high, r->row);
+}
+
 static int
-write_ranges(struct sq_conn *c, const struct sq_names *n, uint32_t type,
-    const struct store_index *x, int64_t row, struct error *err)
+add_row(const struct rows *r, const struct store_index *x)
 {
 	switch (x->kind) {
+	case PARAM_TOKEN:
+		add_token(r, x);
+		return 0;
+	case PARAM_URI:
+		add_value(r, SQ_URI, x, STR(""), x->value);
+		return 0;
+	case PARAM_REFERENCE:
+	case STORE_COMPARTMENT:
+		return add_reference(r, x);
+	case PARAM_STRING:
+		return add_string(r, x);
 	case PARAM_DATE:
-		return write_range(c, sq_table_key(n, type, x->param), x->low, x->high, row, err);
 	case PARAM_NUMBER:
-		return write_number(c, n, type, x, row, err);
 	case PARAM_QUANTITY:
-		return write_range(c, sq_range_key(n, type, x->param, x->system, x->value), x->low,
-		    x->high, row, err);
+		add_range(r, x);
+		return 0;
 	default:
 		return 0;
 	}
 }
 
 int
-sq_index_write(struct sq_conn *c, const struct sq_names *n, struct arena *scratch,
+sq_index_add(struct sq_pending *p, const struct sq_names *n, struct arena *scratch,
     const struct store_write *w, const struct store_op *op, int64_t row, struct error *err)
 {
-	struct keys keys = { 0 };
+	struct rows r = { p, n, scratch, w, op, row };
 
-	keys.at = arena_calloc(scratch, (size_t)op->index_count * 3 + 1, sizeof(struct sq_key));
-	if (!keys.at)
-		return sq_no_memory(err);
-	add_key(&keys, sq_type_key(n, op->type));
-	for (uint32_t i = 0; i < op->index_count; i++) {
-		const struct store_index *x = &op->index[i];
-
-		if (add_row(&keys, n, scratch, w, op, x) < 0)
+	sq_pending_key(p, sq_type_key(n, op->type), row);
+	for (uint32_t i = 0; i < op->index_count; i++)
+		if (add_row(&r, &op->index[i]) < 0)
 			return sq_no_memory(err);
-		if (x->kind == PARAM_STRING &&
-		    write_string(c, n, scratch, op->type, x, row, err) < 0)
-			return -1;
-		if (write_ranges(c, n, op->type, x, row, err) < 0)
-			return -1;
+	return 0;
+}
+
+bool
+sq_test_key(const struct sq_names *n, uint32_t type, const struct store_test *t, struct sq_key *out)
+{
+	struct str none = STR("");
+	enum sq_kind kind;
+
+	switch (t->kind) {
+	case TEST_TOKEN:
+		kind = t->any_system ? SQ_TOKEN_CODE : t->any_value ? SQ_TOKEN_SYSTEM : SQ_TOKEN;
+		*out = sq_param_key(n, kind, type, t->param,
+		    t->any_system || t->no_system ? none : t->system,
+		    kind == SQ_TOKEN_SYSTEM ? none : t->value);
+		return true;
+	case TEST_REFERENCE:
+		*out = sq_param_key(n, SQ_REFERENCE, type, t->param, none, t->value);
+		return true;
+	case TEST_URI:
+		*out = sq_param_key(n, SQ_URI, type, t->param, none, t->value);
+		return true;
+	default:
+		return false;
 	}
-	return write_keys(c, &keys, row, err);
 }

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -402,6 +403,7 @@ store_drop(struct store *s, bool clean)
 		close(s->lock);
 	}
 	arena_release(&s->scratch);
+	sq_pending_release(&s->pending);
 	free(s->names.type_no);
 	free(s->names.param_no);
 	free(s->names.pack_type);
@@ -409,16 +411,26 @@ store_drop(struct store *s, bool clean)
 	free(s);
 }
 
+/* SQLite's count of its memory, which nobody reads, takes a lock each time. */
+static void
+configure_library(void)
+{
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 struct store *
 store_open(const struct store_options *o, struct error *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct store *s = xcalloc(1, sizeof(*s));
 
+	pthread_once(&once, configure_library);
 	s->path = xstrdup(o->path);
 	s->busy_ms = o->busy_ms;
 	s->query_ms = o->query_ms;
 	s->lock = -1;
 	arena_init(&s->scratch, SCRATCH_BYTES, ARENA_WIPE);
+	sq_pending_init(&s->pending);
 	if (open_file(s, o, err) < 0) {
 		store_drop(s, false);
 		return NULL;

@@ -89,29 +89,10 @@ prepare(struct sql *s, struct error *err)
 	return st;
 }
 
-/* The key a test looks up, when it is of that sort. */
 static bool
 test_key(const struct sql *s, const struct store_test *t, struct sq_key *out)
 {
-	struct str none = STR("");
-	enum sq_kind kind;
-
-	switch (t->kind) {
-	case TEST_TOKEN:
-		kind = t->any_system ? SQ_TOKEN_CODE : t->any_value ? SQ_TOKEN_SYSTEM : SQ_TOKEN;
-		*out = sq_param_key(s->names, kind, s->q->type, t->param,
-		    t->any_system || t->no_system ? none : t->system,
-		    kind == SQ_TOKEN_SYSTEM ? none : t->value);
-		return true;
-	case TEST_REFERENCE:
-		*out = sq_param_key(s->names, SQ_REFERENCE, s->q->type, t->param, none, t->value);
-		return true;
-	case TEST_URI:
-		*out = sq_param_key(s->names, SQ_URI, s->q->type, t->param, none, t->value);
-		return true;
-	default:
-		return false;
-	}
+	return sq_test_key(s->names, s->q->type, t, out);
 }
 
 static bool
@@ -451,6 +432,13 @@ choose_walk(struct sql *s, struct walk *best, struct error *err)
 	const struct store_query *q = s->q;
 	struct sq_key key;
 
+	/* One value of one parameter: nothing to choose from. */
+	if (q->clause_count == 1 && q->visibility.kind != SEES_COMPARTMENT &&
+	    q->clauses->count == 1 && !q->clauses->tests->negate &&
+	    test_key(s, q->clauses->tests, &key)) {
+		*best = (struct walk){ WALK_KEY, key, q->clauses, 0 };
+		return 0;
+	}
 	*best = (struct walk){ WALK_KEY, sq_type_key(s->names, q->type), NULL, SAMPLE };
 	for (uint32_t i = 0; i < q->clause_count; i++)
 		if (q->clauses[i].count && clause_is_ids(&q->clauses[i])) {
