@@ -17,7 +17,8 @@ struct buf;
 
 enum {
 	SQ_APPLICATION = 0x46444f52, /* "FDOR" */
-	SQ_VERSION = 1,		     /* of the layout */
+	SQ_VERSION = 2,		     /* of the layout */
+	SQ_PLACE_BITS = 24,	     /* of a key: the value's alone */
 	SQ_SEARCHES = 32,	     /* search statements kept a connection */
 	SQ_MANY = 16,		     /* index rows that one statement writes */
 };
@@ -78,8 +79,9 @@ struct sq_names {
 	uint32_t type_nos;
 };
 
-/* A place in the index: 128 bits of SHA-256 over type, parameter, kind and
- * value, so that a hit needs no second look. Rows are kept in its order. */
+/* A place in the index: 24 bits of the value's hash, then 104 of SHA-256 over
+ * type, parameter, kind and value, so that a hit needs no second look. Rows are
+ * kept in its order. Who needs bits that nobody can choose takes check's. */
 struct sq_key {
 	int64_t hash, check;
 };

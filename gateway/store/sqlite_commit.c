@@ -85,7 +85,7 @@ is_there(const struct current *c)
 static uint32_t *
 head_of(struct work *k, struct sq_key key)
 {
-	return &k->heads[(uint64_t)key.hash >> (64 - k->head_bits)];
+	return &k->heads[(uint64_t)key.check >> (64 - k->head_bits)];
 }
 
 static void

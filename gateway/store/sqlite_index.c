@@ -13,17 +13,26 @@ int64_of(const uint8_t *p)
 	return (int64_t)n;
 }
 
-/* The lengths go in too, so that no two lists of parts are the same bytes. */
+/*
+ * The lengths go in too, so that no two lists of parts are the same bytes. The
+ * first bits are those of the value alone: what is said of one patient or by
+ * one identifier stands together, and a commit touches few pages.
+ */
 struct sq_key
 sq_key_of(enum sq_kind kind, struct str type, struct str param, struct str system, struct str value)
 {
 	uint64_t head[4] = { (uint64_t)kind, type.len, param.len, system.len };
 	struct str parts[] = { str_of((const char *)head, sizeof(head)), type, param, system,
 		value };
+	const uint64_t place_bits = ~UINT64_C(0) << (64 - SQ_PLACE_BITS);
+	uint64_t place = hash64(value.len ? value : system, 0);
 	uint8_t digest[SHA256_BYTES];
 
 	sha256_parts(parts, sizeof(parts) / sizeof(parts[0]), digest);
-	return (struct sq_key){ int64_of(digest), int64_of(digest + 8) };
+	return (struct sq_key){
+		(int64_t)((place & place_bits) | ((uint64_t)int64_of(digest) & ~place_bits)),
+		int64_of(digest + 8),
+	};
 }
 
 static struct str

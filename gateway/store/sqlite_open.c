@@ -51,9 +51,9 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE INDEX seen_at ON seen (at);"
     "COMMIT;"
-    "PRAGMA user_version=" NUMBER_TEXT(1) ";";
+    "PRAGMA user_version=" NUMBER_TEXT(2) ";";
 
-_Static_assert(SQ_VERSION == 1, "the schema above is version 1");
+_Static_assert(SQ_VERSION == 2, "the schema above is version 2");
 
 static uint32_t
 big_endian(const unsigned char *p)
@@ -67,6 +67,15 @@ newer_file(const char *path, unsigned version, struct error *err)
 	return error_set(err, ERROR_INVALID,
 	    "the store %s has layout version %u, this program knows up to %d: use the program that "
 	    "wrote it, or a newer one",
+	    path, version, SQ_VERSION);
+}
+
+static int
+older_file(const char *path, unsigned version, struct error *err)
+{
+	return error_set(err, ERROR_INVALID,
+	    "the store %s has layout version %u, this program reads version %d only: use the "
+	    "program that wrote it, or give another path",
 	    path, version, SQ_VERSION);
 }
 
@@ -226,6 +235,8 @@ check_layout(struct store *s, struct error *err)
 	sqlite3_reset(st);
 	if (version > SQ_VERSION)
 		return newer_file(s->path, (unsigned)version, err);
+	if (version > 0 && version < SQ_VERSION)
+		return older_file(s->path, (unsigned)version, err);
 	if (version != SQ_VERSION)
 		return error_set(err, ERROR_INVALID,
 		    "the store %s has no layout version: it is damaged", s->path);

@@ -51,7 +51,7 @@ with_room(void *at, size_t count, size_t *room, size_t size)
 static uint64_t
 bit_of(struct sq_key key)
 {
-	return (uint64_t)key.hash >> (64 - SEEN_BITS);
+	return (uint64_t)key.check >> (64 - SEEN_BITS);
 }
 
 void

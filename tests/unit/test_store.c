@@ -283,6 +283,58 @@ token_test(const char *system, const char *value)
 		.value = str_from(value) };
 }
 
+/* Index rows that wait for the commit's end: later transactions see them, and
+ * not those of one that failed. */
+static void
+test_batch_conditions(void)
+{
+	struct fixture f;
+	struct store_index seven = token_row(FAKE_IDENTIFIER, "urn:mrn", "7");
+	struct store_index eight = token_row(FAKE_IDENTIFIER, "urn:mrn", "8");
+	struct store_test is_seven = token_test("urn:mrn", "7");
+	struct store_test is_eight = token_test("urn:mrn", "8");
+	struct store_clause clauses[] = { { &is_seven, 1 }, { &is_eight, 1 } };
+	struct store_op a, failing[2], c, d;
+	struct store_write w[4] = { 0 }, *batch[] = { &w[0], &w[1], &w[2], &w[3] };
+	struct store_query q = {
+		.type = FAKE_PATIENT, .clause_count = 1, .count = 10, .visibility = everything
+	};
+	struct store_page page;
+
+	if (!begin(&f, "batch_conditions"))
+		return;
+	a = op_of(STORE_CREATE, FAKE_PATIENT, "a");
+	a.index = &seven;
+	failing[0] = op_of(STORE_CREATE, FAKE_PATIENT, "b");
+	failing[0].index = &eight;
+	failing[1] = op_of(STORE_CREATE, FAKE_PATIENT, "a");
+	c = op_of(STORE_CREATE, FAKE_PATIENT, "c");
+	c.index = &eight;
+	c.match = (struct store_match){ &clauses[1], 1 };
+	d = op_of(STORE_CREATE, FAKE_PATIENT, "d");
+	d.index = &seven;
+	d.match = (struct store_match){ &clauses[0], 1 };
+	a.index_count = failing[0].index_count = c.index_count = d.index_count = 1;
+	w[0] = (struct store_write){ .arena = &f.a, .ops = &a, .count = 1 };
+	w[1] = (struct store_write){ .arena = &f.a, .ops = failing, .count = 2 };
+	w[2] = (struct store_write){ .arena = &f.a, .ops = &c, .count = 1 };
+	w[3] = (struct store_write){ .arena = &f.a, .ops = &d, .count = 1 };
+	w[2].visibility = w[3].visibility = everything;
+	is_int(store_commit(f.s, batch, 4, NULL), 0, "a batch with conditions");
+	ok(w[1].result < 0, "whose second transaction fails");
+	ok(w[2].result == 0 && c.outcome == STORE_CREATED,
+	    "what that one would have written is not found");
+	ok(w[3].result == 0 && d.outcome == STORE_UNCHANGED && str_is(d.final_id, "a"),
+	    "what the first has written is");
+	for (int i = 0; i < 2; i++) {
+		q.clauses = &clauses[i];
+		ok(store_search(f.r, &q, &f.a, &page, NULL) == 0 && page.count == 1 &&
+			str_is(page.at[0].id, i ? "c" : "a"),
+		    "a search finds the one that is there");
+	}
+	end(&f);
+}
+
 static void
 test_conditions(void)
 {
@@ -623,6 +675,9 @@ test_files(void)
 	patch_file("ours", 60, "\0\0\0\x63", 4);
 	ok(!open_store("ours", 0, &err) && strstr(err.text, "99"), "a newer one is refused (%s)",
 	    err.text);
+	patch_file("ours", 60, "\0\0\0\1", 4);
+	ok(!open_store("ours", 0, &err) && strstr(err.text, "version 1"),
+	    "an older one is refused (%s)", err.text);
 }
 
 static void
@@ -1021,6 +1076,7 @@ main(void)
 	test_lifecycle();
 	test_if_match();
 	test_history();
+	test_batch_conditions();
 	test_conditions();
 	test_references();
 	test_conditions_inside();
