@@ -1,7 +1,6 @@
 #include "profiles/ucum.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/arena.h"
@@ -159,43 +158,70 @@ ucum_power(const struct ucum_unit *u, int32_t exponent, struct ucum_unit *out)
 	return 0;
 }
 
-/* One factor of a canonical unit. */
-struct factor {
-	struct str code;
-	int exponent;
+/* The factors of a canonical unit, in the order of their codes. */
+struct factors {
+	struct factor {
+		const char *code;
+		int exponent;
+	} at[UCUM_BASES + UCUM_ARBITRARY_MAX];
+	size_t count;
 };
+
+static void
+put_factor(struct factors *f, const char *code, int exponent)
+{
+	size_t i = f->count;
+
+	if (exponent == 0)
+		return;
+	for (; i > 0 && strcmp(f->at[i - 1].code, code) > 0; i--)
+		f->at[i] = f->at[i - 1];
+	f->at[i] = (struct factor){ code, exponent };
+	f->count++;
+}
+
+static size_t
+put_exponent(int exponent, char *out)
+{
+	int size = exponent < 0 ? -exponent : exponent; /* at most 99 */
+	size_t n = 0;
+
+	if (exponent == 1)
+		return 0;
+	if (exponent < 0)
+		out[n++] = '-';
+	if (size > 9)
+		out[n++] = (char)('0' + size / 10);
+	out[n++] = (char)('0' + size % 10);
+	return n;
+}
 
 size_t
 ucum_canonical_unit(const struct ucum_unit *unit, char out[UCUM_TEXT])
 {
-	struct factor factor[UCUM_BASES + UCUM_ARBITRARY_MAX];
-	size_t n = 0, at = 0;
-	int base = 0;
+	static const char *const bases[UCUM_BASES] = { "C", "K", "cd", "g", "m", "rad", "s" };
+	bool own = ucum_is_reversed(unit);
+	struct factors f = { .count = 0 };
+	size_t at = 0;
 
-	for (uint32_t i = 0; i < UCUM_ATOMS; i++) {
-		int exponent = 0;
-
-		if (ucum_atoms[i].scale == UCUM_BASE)
-			exponent = unit->dimension[base++];
-		for (int k = 0; k < UCUM_ARBITRARY_MAX; k++)
-			if (unit->arbitrary[k].unit == i + 1)
-				exponent = unit->arbitrary[k].exponent;
-		if (exponent)
-			factor[n++] = (struct factor){ str_from(ucum_atoms[i].code), exponent };
-	}
-	if (n == 0)
+	if (own)
+		put_factor(&f, ucum_atoms[unit->special - 1].code, 1);
+	for (int i = 0; i < UCUM_BASES && !own; i++)
+		put_factor(&f, bases[i], unit->dimension[i]);
+	for (int i = 0; i < UCUM_ARBITRARY_MAX && unit->arbitrary[i].unit; i++)
+		put_factor(
+		    &f, ucum_atoms[unit->arbitrary[i].unit - 1].code, unit->arbitrary[i].exponent);
+	if (f.count == 0)
 		out[at++] = '1';
-	for (size_t i = 0; i < n; i++) {
-		int put = snprintf(
-		    out + at, UCUM_TEXT - at, "%s%.*s", i ? "." : "", STR_ARG(factor[i].code));
+	for (size_t i = 0; i < f.count; i++) {
+		size_t len = strlen(f.at[i].code);
 
-		assert(put > 0 && (size_t)put < UCUM_TEXT - at);
-		at += (size_t)put;
-		if (factor[i].exponent == 1)
-			continue;
-		put = snprintf(out + at, UCUM_TEXT - at, "%d", factor[i].exponent);
-		assert(put > 0 && (size_t)put < UCUM_TEXT - at);
-		at += (size_t)put;
+		assert(len + 4 < UCUM_TEXT - at);
+		if (i)
+			out[at++] = '.';
+		memcpy(out + at, f.at[i].code, len);
+		at += len;
+		at += put_exponent(f.at[i].exponent, out + at);
 	}
 	return at;
 }

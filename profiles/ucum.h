@@ -86,7 +86,10 @@ int ucum_convert(const struct decimal *value, const struct ucum_unit *from,
 
 /*
  * The value in base units, for an index: equal quantities have equal canonical
- * values and the same ucum_canonical_unit(). 0, or -1 as ucum_convert().
+ * values and the same ucum_canonical_unit(). Units whose values fall as the
+ * quantity grows, [pH] and those of homeopathy, stay what they are, so that 8
+ * is above 7; in an index they do not meet their proper units. 0, or -1 as
+ * ucum_convert().
  */
 int ucum_canonical(const struct decimal *value, const struct ucum_unit *unit, struct decimal *out);
 
@@ -98,8 +101,10 @@ int ucum_canonical(const struct decimal *value, const struct ucum_unit *unit, st
 size_t ucum_canonical_unit(const struct ucum_unit *unit, char out[UCUM_TEXT]);
 
 /*
- * Compare two quantities: exactly where both are on ratio scales or
- * temperatures, else as canonical values. Returns false when they are not
+ * Compare two quantities: exactly where both are on ratio scales, on
+ * temperature scales or on one and the same special scale, by whose values
+ * they are ordered (8 [pH] is above 7 [pH]); else by their sizes in base units,
+ * rounded to DECIMAL_PRECISION digits. Returns false when they are not
  * commensurable or not on their scales; else *order is -1, 0 or 1.
  */
 bool ucum_compare(const struct decimal *a, const struct ucum_unit *a_unit, const struct decimal *b,

@@ -82,6 +82,14 @@ logarithm_of(const struct logarithm *l, const struct decimal *x, struct decimal 
 	return decimal_multiply_to(out, &n, W, out);
 }
 
+bool
+ucum_is_reversed(const struct ucum_unit *u)
+{
+	const struct logarithm *l = find_logarithm(scale_of(u));
+
+	return l && l->factor < 0;
+}
+
 /* From a value on the scale to the size in the proper unit (f_s inverted, §21). */
 static int
 size_of(enum ucum_scale scale, const struct decimal *x, struct decimal *out)
@@ -185,7 +193,7 @@ ucum_convert(const struct decimal *value, const struct ucum_unit *from, const st
 		*out = *value;
 		return 0;
 	}
-	if (!from->special && !to->special) {
+	if (from->special == to->special) { /* one scale: only the factors differ */
 		if (convert_ratio(value, from, to, out) == 0)
 			return 0;
 	} else if (to_base(value, from, W, &base) == 0 &&
@@ -199,17 +207,19 @@ ucum_convert(const struct decimal *value, const struct ucum_unit *from, const st
 int
 ucum_canonical(const struct decimal *value, const struct ucum_unit *unit, struct decimal *out)
 {
+	if (ucum_is_reversed(unit))
+		return scale_by(value, &unit->over, &unit->under, unit->pi, DECIMAL_PRECISION, out);
 	return to_base(value, unit, DECIMAL_PRECISION, out);
 }
 
 /*
- * The value in base units as an exact fraction, pi left aside; false where it
- * is none. over and under have so few digits in practice that nothing is
- * rounded.
+ * The value in base units, or on its own scale, as an exact fraction, pi left
+ * aside; false where it is none. over and under have so few digits in practice
+ * that nothing is rounded.
  */
 static bool
-as_fraction(const struct decimal *value, const struct ucum_unit *u, struct decimal *over,
-    struct decimal *under, int *pi)
+as_fraction(const struct decimal *value, const struct ucum_unit *u, bool own_scale,
+    struct decimal *over, struct decimal *under, int *pi)
 {
 	const struct ucum_unit *proper;
 	struct decimal offset;
@@ -218,7 +228,7 @@ as_fraction(const struct decimal *value, const struct ucum_unit *u, struct decim
 	*under = u->under;
 	if (decimal_multiply(value, &u->over, over))
 		return false;
-	if (!u->special)
+	if (own_scale || !u->special)
 		return true;
 	proper = ucum_atom_unit(u->special - 1u);
 	return find_offset(scale_of(u), &offset) && u->pi == 0 &&
@@ -233,17 +243,18 @@ ucum_compare(const struct decimal *a, const struct ucum_unit *a_unit, const stru
     const struct ucum_unit *b_unit, int *order)
 {
 	struct decimal x, x_under, y, y_under;
+	bool own = a_unit->special == b_unit->special;
 	int x_pi, y_pi;
 
 	if (!ucum_is_commensurable(a_unit, b_unit))
 		return false;
-	if (as_fraction(a, a_unit, &x, &x_under, &x_pi) &&
-	    as_fraction(b, b_unit, &y, &y_under, &y_pi) && x_pi == y_pi &&
+	if (as_fraction(a, a_unit, own, &x, &x_under, &x_pi) &&
+	    as_fraction(b, b_unit, own, &y, &y_under, &y_pi) && x_pi == y_pi &&
 	    decimal_multiply(&x, &y_under, &x) == 0 && decimal_multiply(&y, &x_under, &y) == 0) {
 		*order = decimal_compare(&x, &y);
 		return true;
 	}
-	if (ucum_canonical(a, a_unit, &x) || ucum_canonical(b, b_unit, &y))
+	if (to_base(a, a_unit, DECIMAL_PRECISION, &x) || to_base(b, b_unit, DECIMAL_PRECISION, &y))
 		return false;
 	*order = decimal_compare(&x, &y);
 	return true;

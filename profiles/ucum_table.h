@@ -62,6 +62,9 @@ extern const struct ucum_prefix ucum_prefixes[UCUM_PREFIXES];
  */
 const struct ucum_unit *ucum_atom_unit(uint32_t atom);
 
+/* Whether it is a special unit whose values fall as what they measure grows. */
+bool ucum_is_reversed(const struct ucum_unit *u);
+
 /* u to a power. 0, or -1 past a limit or when u is special. */
 int ucum_power(const struct ucum_unit *u, int32_t exponent, struct ucum_unit *out);
 

@@ -84,7 +84,7 @@ try_quantities(struct str first, struct str second)
 			demand(ucum_parse(q.code, &q.unit, NULL) == 0, "a quotient has a code");
 		if (quantity_add(&a, &b, &q) == 0)
 			demand(quantity_text(&q, &arena).p != NULL, "a sum has a text");
-		if (quantity_compare(&a, &b) == QUANTITY_EQUAL)
+		if (a.unit.special == b.unit.special && quantity_compare(&a, &b) == QUANTITY_EQUAL)
 			demand(quantity_is_equivalent(&a, &b), "equals are equivalent");
 	}
 	arena_release(&arena);

@@ -56,6 +56,8 @@ test_table(void)
 	is_str(str_of(text, ucum_canonical_unit(&u, text)), STR("1"), "the mole is a number");
 	u = unit("[degF]");
 	is_str(str_of(text, ucum_canonical_unit(&u, text)), STR("K"), "Fahrenheit");
+	u = unit("[pH]");
+	is_str(str_of(text, ucum_canonical_unit(&u, text)), STR("[pH]"), "the pH stays");
 }
 
 static void
@@ -224,6 +226,9 @@ test_compare(void)
 		{ "3", "[tsp_us]", "1", "[tbs_us]", 0 },
 		{ "30", "dB", "1000", "1", 0 },
 		{ "-1", "m", "1", "cm", -1 },
+		{ "8", "[pH]", "7", "[pH]", 1 },
+		{ "2", "B/10000000000000000000000000000000000000000", "3",
+		    "B/10000000000000000000000000000000000000000", -1 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
@@ -234,6 +239,10 @@ test_compare(void)
 		ok(ucum_compare(&a, &x, &b, &y, &order), "commensurable");
 		is_int(order, cases[i].order, "%s %s and %s %s", cases[i].a, cases[i].a_unit,
 		    cases[i].b, cases[i].b_unit);
+		if (strcmp(cases[i].a_unit, "[pH]") == 0) /* canonical as it is */
+			continue;
+		if (strchr(cases[i].a_unit, '/')) /* too small a step for their sizes */
+			continue;
 		ok(ucum_canonical(&a, &x, &c) == 0 && ucum_canonical(&b, &y, &d) == 0 &&
 			decimal_compare(&c, &d) == cases[i].order,
 		    "and so are the canonical values");
