@@ -164,7 +164,7 @@ int32_t decimal_digits(const struct decimal *d);
 
 /*
  * The value less, and more, half a unit of its last digit: what it may stand
- * for (FHIR R4 search, 3.1.1.4.7). 0, or -1 on overflow.
+ * for (FHIR R4, searching by number). 0, or -1 on overflow.
  */
 int decimal_interval(const struct decimal *d, struct decimal *low, struct decimal *high);
 

@@ -7,7 +7,7 @@
  * Calendar durations (N1, 6.1.1, 6.1.2, 6.2): seconds and milliseconds, and
  * minutes, hours, days and weeks, are comparable with each other and with UCUM's
  * units. Years and months are comparable with calendar durations only: a year
- * is 12 months, with others it is 365 days and a month 30 (5.5.7). With units of
+ * is 12 months, with others it is 365 days and a month 30 (toQuantity()). With units of
  * UCUM they are equivalent as 'a' and 'mo'.
  */
 #ifndef PROFILES_QUANTITY_H
@@ -88,7 +88,7 @@ int quantity_multiply(
 int quantity_divide(
     const struct quantity *a, const struct quantity *b, struct arena *arena, struct quantity *out);
 
-/* "1.5 'mg'", "4 days" (N1, 5.5.6); {NULL, 0} when the arena is full. */
+/* "1.5 'mg'", "4 days" (N1, toString()); {NULL, 0} when the arena is full. */
 struct str quantity_text(const struct quantity *q, struct arena *a);
 
 #endif

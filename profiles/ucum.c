@@ -102,7 +102,12 @@ add_exponent(int8_t *to, int more)
 static int
 multiply_sizes(const struct decimal *a, const struct decimal *b, struct decimal *out)
 {
-	if (decimal_multiply(a, b, out) || decimal_is_zero(out))
+	int32_t power;
+
+	if (decimal_multiply(a, b, out))
+		return -1;
+	power = decimal_magnitude(out);
+	if (decimal_is_zero(out) || power > UCUM_POWER_MAX || power < -UCUM_POWER_MAX)
 		return -1;
 	decimal_strip(out);
 	return 0;

@@ -2,12 +2,12 @@
  * ucum.h - the Unified Code for Units of Measure, case sensitive (c/s).
  *
  * A unit's code is compiled once into a struct ucum_unit: its dimension (the
- * exponents of the seven base units), its size in base units as an exact
- * fraction, with the power of pi beside it, the arbitrary units in it, and
- * the scale of a special unit. A struct ucum_unit is a plain value without
- * pointers. Any thread may call, but of a struct ucum_cache one at a time.
+ * exponents of the seven base units), its size in base units as a fraction,
+ * exact up to DECIMAL_DIGITS digits of either part, with the power of pi beside
+ * it, the arbitrary units in it, and the scale of a special unit. A struct
+ * ucum_unit is a plain value without pointers. Any thread may call, but of a struct ucum_cache one at a time.
  *
- * As UCUM has it: the mole is a number (§30), so that "mol/L" and "/L" are
+ * As UCUM has it: the mole is a number (table 4), so that "mol/L" and "/L" are
  * commensurable; an annotation means nothing (§12): "mg{x}" is "mg"; an
  * arbitrary unit is not commensurable with any other (§24). With itself it is,
  * also in terms ("[iU]/L" and "k[iU]/L"), which §25 taken by the letter would
@@ -31,6 +31,7 @@ enum {
 	UCUM_DEPTH_MAX = 16,	/* parentheses */
 	UCUM_EXPONENT_MAX = 99, /* of a unit; of each base unit in the whole */
 	UCUM_ARBITRARY_MAX = 4, /* different arbitrary units in one code */
+	UCUM_POWER_MAX = 400,	/* of ten, in a size */
 	UCUM_TEXT = 128,	/* bytes for any canonical unit */
 	UCUM_BASES = 7,
 };

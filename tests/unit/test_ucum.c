@@ -201,6 +201,7 @@ test_errors(void)
 	    "too many arbitrary units");
 	ok(ucum_parse(STR("999999999999999999+99"), &u, &err) == -1 && err.kind == ERROR_LIMIT,
 	    "too large");
+	ok(ucum_parse(STR("u45/u4"), &u, &err) == -1 && err.kind == ERROR_LIMIT, "too small");
 	ok(ucum_parse(STR("ML"), &u, &err) == 0, "the megalitre");
 	ok(ucum_parse(STR("CEL"), &u, &err) == -1 && strstr(err.text, "did you mean 'Cel'?"),
 	    "another case is suggested");
