@@ -13,7 +13,8 @@ tests_conformance_test_decimals_SOURCES = \
 	tests/conformance/json_compare.h tests/conformance/test_decimals.c
 tests_conformance_test_decimals_LDADD = $(MAPPERS_FLOOR)
 check_PROGRAMS += tests/conformance/test_fhir_json_places
-tests_conformance_test_fhir_json_places_SOURCES = tests/conformance/test_fhir_json_places.c
+tests_conformance_test_fhir_json_places_SOURCES = \
+	tests/conformance/spoil.h tests/conformance/test_fhir_json_places.c
 tests_conformance_test_fhir_json_places_LDADD = $(MAPPERS_FLOOR)
 V2_TESTS = \
 	tests/conformance/v2_maps.test \
@@ -45,3 +46,7 @@ EXTRA_DIST += tests/conformance/ucum_lhc.js
 check_PROGRAMS += tests/conformance/test_fhir_xml_schema
 tests_conformance_test_fhir_xml_schema_SOURCES = tests/conformance/test_fhir_xml_schema.c
 tests_conformance_test_fhir_xml_schema_LDADD = $(MAPPERS_FLOOR)
+check_PROGRAMS += tests/conformance/test_fhir_xml_places
+tests_conformance_test_fhir_xml_places_SOURCES = \
+	tests/conformance/spoil.h tests/conformance/test_fhir_xml_places.c
+tests_conformance_test_fhir_xml_places_LDADD = $(MAPPERS_FLOOR)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "mappers/fhir/fhir_json.h"
+#include "tests/conformance/spoil.h"
 #include "tests/tap.h"
 
 enum {
@@ -30,13 +31,6 @@ struct spoiled {
 	unsigned files, renamed, renamed_right, broken, broken_right;
 	uint32_t random;
 };
-
-static uint32_t
-next_random(struct spoiled *s, uint32_t below)
-{
-	s->random = s->random * 1664525u + 1013904223u;
-	return (s->random >> 8) % below;
-}
 
 /* All names of the text but resourceType. Returns how many. */
 static size_t
@@ -62,40 +56,6 @@ find_names(struct str text, struct name *names, size_t most)
 		i--;
 	}
 	return n;
-}
-
-static void
-place_of(struct str text, size_t at, uint32_t *line, uint32_t *column)
-{
-	*line = *column = 1;
-	for (size_t i = 0; i < at; i++) {
-		if (text.p[i] == '\n') {
-			++*line;
-			*column = 1;
-		} else if ((text.p[i] & 0xc0) != 0x80) {
-			++*column;
-		}
-	}
-}
-
-static unsigned
-steps(struct str path)
-{
-	unsigned n = 1;
-
-	for (size_t i = 0; i < path.len; i++)
-		n += path.p[i] == '.';
-	return n;
-}
-
-/* The text with c put in at `at`. */
-static void
-insert(struct buf *out, struct str text, size_t at, char c)
-{
-	buf_clear(out);
-	buf_put(out, text.p, at);
-	buf_put_byte(out, c);
-	buf_put(out, text.p + at, text.len - at);
 }
 
 /* A letter more in a name: unknown, at the name's quote, in its object. */
@@ -164,8 +124,10 @@ try_file(struct spoiled *s, const char *path)
 		s->files++;
 		n = find_names(buf_str(&text), names, sizeof(names) / sizeof(names[0]));
 		for (unsigned i = 0; i < TRIES && n; i++) {
-			rename_one(s, buf_str(&text), &names[next_random(s, (uint32_t)n)], &out);
-			break_one(s, buf_str(&text), next_random(s, (uint32_t)text.len), &out);
+			rename_one(
+			    s, buf_str(&text), &names[next_random(&s->random, (uint32_t)n)], &out);
+			break_one(
+			    s, buf_str(&text), next_random(&s->random, (uint32_t)text.len), &out);
 		}
 	}
 	buf_release(&text);
