@@ -65,7 +65,7 @@ struct fhirpath_item {
 struct fhirpath_items {
 	struct fhirpath_item *at;
 	uint32_t count;
-	const struct record **records; /* that items speak of, by number */
+	const struct record **records; /* by number; NULL: all are of the one evaluated */
 };
 
 /*

@@ -139,11 +139,14 @@ find_step(struct compiler *c, uint32_t type, struct str name, struct step *out)
 
 	if (e == PACK_NONE)
 		return false;
-	*out = (struct step){ type, e, e };
+	*out = (struct step){ .type = type, .first = e, .last = e };
 	choice = pack_element_at(c->pack, e)->choice;
 	while (choice && out->last + 1 < end &&
 	       pack_element_at(c->pack, out->last + 1)->choice == choice)
 		out->last++;
+	out->gives = pack_element_at(c->pack, e)->type;
+	out->kind = fhirpath_kind_of(pack_type_at(c->pack, out->gives)->lexical);
+	out->plain = out->last == e && !(pack_element_at(c->pack, e)->flags & ELEMENT_RESOURCE);
 	return true;
 }
 

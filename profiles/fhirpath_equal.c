@@ -56,6 +56,9 @@ eval_equal_items(struct eval *e, const struct fhirpath_item *x, const struct fhi
 		e->steps--;
 	if (nodes && x->node == y->node && x->record == y->record)
 		return TRUTH_TRUE;
+	if (x->kind == FHIRPATH_STRING && y->kind == FHIRPATH_STRING && x->value.len &&
+	    y->value.len)
+		return str_eq(x->value, y->value) ? TRUTH_TRUE : TRUTH_FALSE;
 	if (nodes && x->kind == FHIRPATH_NODE)
 		return equal_nodes(e, x, y);
 	if (!eval_value(e, x, &a) || !eval_value(e, y, &b)) {

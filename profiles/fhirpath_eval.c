@@ -10,17 +10,14 @@ eval_fail(struct eval *e, const struct op *op, const char *why)
 }
 
 int
-eval_count(struct eval *e, uint32_t n)
+eval_too_long(struct eval *e)
 {
-	if (n > e->steps)
-		return error_set(e->err, ERROR_LIMIT,
-		    "the expression was stopped: it takes over %d steps on this input", EVAL_STEPS);
-	e->steps -= n;
-	return 0;
+	return error_set(e->err, ERROR_LIMIT,
+	    "the expression was stopped: it takes over %d steps on this input", EVAL_STEPS);
 }
 
-static int
-grow_stack(struct eval *e)
+int
+eval_grow(struct eval *e)
 {
 	uint32_t room = e->room ? e->room * 2 : 32;
 	void *bigger = NULL;
@@ -34,15 +31,6 @@ grow_stack(struct eval *e)
 		    "the expression was stopped: it gives too many items on this input");
 	e->stack = bigger;
 	e->room = room;
-	return 0;
-}
-
-int
-eval_push(struct eval *e, struct fhirpath_item item)
-{
-	if (e->top == e->room && grow_stack(e))
-		return -1;
-	e->stack[e->top++] = item;
 	return 0;
 }
 
@@ -215,18 +203,46 @@ push_children(struct eval *e, struct fhirpath_item of, uint32_t first, uint32_t 
 	return eval_count(e, steps);
 }
 
+/* The same for the one element of a plain step. */
+static int
+push_plain(struct eval *e, const struct fhirpath_item *of, const struct step *s)
+{
+	const struct record *r = eval_record(e, of);
+	const struct record_node *nodes = r->nodes;
+	struct fhirpath_item item = { .type = s->gives, .kind = s->kind, .record = of->record };
+	uint32_t steps = 1, end = nodes[of->node].end;
+
+	/* Children stand in the order of their elements. */
+	for (uint32_t i = of->node + 1; i < end && nodes[i].element <= s->first; i = nodes[i].end) {
+		steps++;
+		if (nodes[i].element < s->first)
+			continue;
+		item.node = i;
+		item.value = s->kind == FHIRPATH_NODE ? str_of(NULL, 0) : record_text(r, i);
+		if (eval_push(e, item))
+			return -1;
+	}
+	return eval_count(e, steps);
+}
+
+static int
+push_step(struct eval *e, const struct op *op, struct fhirpath_item of)
+{
+	const struct step *s = find_step(e, op, of.type);
+
+	if (!s || of.node == FHIRPATH_MADE)
+		return 0;
+	return s->plain ? push_plain(e, &of, s) : push_children(e, of, s->first, s->last);
+}
+
 static int
 eval_child(struct eval *e, const struct op *op, uint32_t base)
 {
 	uint32_t mark = e->top;
 
-	for (uint32_t i = base; i < mark; i++) {
-		const struct step *s = find_step(e, op, e->stack[i].type);
-
-		if (s && e->stack[i].node != FHIRPATH_MADE &&
-		    push_children(e, e->stack[i], s->first, s->last))
+	for (uint32_t i = base; i < mark; i++)
+		if (push_step(e, op, e->stack[i]))
 			return -1;
-	}
 	eval_keep(e, base, mark, e->top);
 	return 0;
 }
@@ -464,6 +480,16 @@ eval_leaf(struct eval *e, const struct op *op, const struct frame *frame)
 	}
 }
 
+/* One item beside a literal, which most conditions are. */
+static int
+eval_equal_literal(struct eval *e, uint32_t base, const struct fhirpath_item *literal)
+{
+	enum truth t = eval_equal_items(e, &e->stack[base], literal);
+
+	e->top = base;
+	return t == TRUTH_EMPTY ? 0 : eval_push_bool(e, t == TRUTH_TRUE);
+}
+
 int
 eval_op(struct eval *e, uint32_t number, const struct frame *frame)
 {
@@ -474,6 +500,8 @@ eval_op(struct eval *e, uint32_t number, const struct frame *frame)
 		return -1;
 	if (op->input == NO_OP)
 		return eval_leaf(e, op, frame);
+	if (op->code == OP_CHILD && e->f->ops[op->input].code == OP_THIS)
+		return push_step(e, op, frame->this);
 	if (eval_op(e, op->input, frame))
 		return -1;
 	switch (op->code) {
@@ -499,6 +527,10 @@ eval_op(struct eval *e, uint32_t number, const struct frame *frame)
 	case FN_WHERE:
 	case FN_EXISTS:
 		return eval_loop(e, op, base, frame);
+	case OP_EQUAL:
+		if (e->f->ops[op->a].code == OP_LITERAL && e->top - base == 1)
+			return eval_equal_literal(e, base, &e->f->literals[e->f->ops[op->a].a]);
+		break;
 	default:
 		break;
 	}
@@ -542,14 +574,8 @@ fhirpath_run(const struct fhirpath *f, const struct fhirpath_input *input, struc
 
 	*out = (struct fhirpath_items){ 0 };
 	frame.this = eval_item(&e, 0, input->context);
-	if (grow_stack(&e) || make_variables(&e) || eval_op(&e, f->start, &frame))
+	if (eval_grow(&e) || make_variables(&e) || eval_op(&e, f->start, &frame))
 		return -1;
-	if (!e.records && e.top) {
-		e.records = arena_alloc(a, sizeof(*e.records));
-		if (!e.records)
-			return eval_no_memory(&e);
-		e.records[0] = e.r;
-	}
 	*out = (struct fhirpath_items){ e.stack, e.top, e.records };
 	return 0;
 }

@@ -66,7 +66,16 @@ int eval_regex(struct eval *e, const struct op *op, struct str text, struct str 
 int eval_code(struct eval *e, const struct op *op, struct str text, struct str format);
 
 /* Put an item, a node or a made value on the stack. */
-int eval_push(struct eval *e, struct fhirpath_item item);
+int eval_grow(struct eval *e);
+static inline int
+eval_push(struct eval *e, struct fhirpath_item item)
+{
+	if (e->top == e->room && eval_grow(e))
+		return -1;
+	e->stack[e->top++] = item;
+	return 0;
+}
+
 int eval_push_node(struct eval *e, uint32_t record, uint32_t node);
 int eval_push_made(struct eval *e, enum fhirpath_kind kind, struct str value);
 int eval_push_bool(struct eval *e, bool value);
@@ -92,7 +101,15 @@ int eval_fail(struct eval *e, const struct op *op, const char *why);
 int eval_no_memory(struct eval *e);
 
 /* Count n steps; -1 when there were too many. */
-int eval_count(struct eval *e, uint32_t n);
+int eval_too_long(struct eval *e);
+static inline int
+eval_count(struct eval *e, uint32_t n)
+{
+	if (n > e->steps)
+		return eval_too_long(e);
+	e->steps -= n;
+	return 0;
+}
 
 /* Take the items from base on as one truth (N1, 4.5); -1 when they are many. */
 int eval_truth(struct eval *e, const struct op *op, uint32_t base, enum truth *out);

@@ -187,6 +187,9 @@ struct op {
 struct step {
 	uint32_t type;
 	uint32_t first, last; /* elements */
+	uint32_t gives;	      /* type of the one element, when plain */
+	uint8_t kind;	      /* its enum fhirpath_kind */
+	bool plain;	      /* one element, that holds no resource */
 };
 
 struct fhirpath {

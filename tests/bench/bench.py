@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures firedoor, each number beside a reference in the same run.
 
-Called by ./run bench [NAME…]; names: start, json, read, mllp, convert.
+Called by ./run bench [NAME…]; names: start, json, read, mllp, convert, fhirpath.
 """
 import argparse
 import bz2
@@ -175,8 +175,44 @@ def bench_convert():
     return None
 
 
+def timings(*command):
+    """What a program tells in lines "name<tab>microseconds"."""
+    out = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
+    return {name: float(us) for name, us in (line.rsplit('\t', 1) for line in out.splitlines())}
+
+
+def bench_fhirpath():
+    program = os.path.join(PROGRAMS, 'bench_fhirpath')
+    patient = os.path.join(os.environ.get('FIREDOOR_PACKAGE_DIR', ''), 'Patient-example.json')
+    library = os.environ.get('FIREDOOR_FHIRPATH_JS', '')
+    expressions = os.path.join(HERE, 'fhirpath.txt')
+    if not os.path.exists(program) or not os.path.exists(patient):
+        return no_row('FHIRPath', 'bench_fhirpath is not built or the package is not here')
+    folder = tempfile.mkdtemp(prefix='firedoor-fhirpath-')
+    files = []
+    for path in sorted(glob.glob(os.path.join(SUITES, 'synthea', '*.bz2')))[2:5]:
+        files.append(os.path.join(folder, os.path.basename(path)[:-4]))
+        with open(files[-1], 'wb') as f:
+            f.write(bz2.open(path).read())
+    ours = timings(program, expressions, patient, *files)
+    shutil.rmtree(folder)
+    theirs = {}
+    if library and shutil.which('node'):
+        theirs = timings('node', os.path.join(HERE, 'fhirpath_js.js'), library, expressions, patient)
+    for name, us in ours.items():
+        if name.startswith('compile '):
+            row(name[:44], '%.2f us' % us, '-', '-', '<= 20 us')
+        elif name == 'search parameters':
+            row('all search parameters of a resource', '%.2f us' % us, '-', '-', '<= 10 us')
+        elif name in theirs:
+            row(name[:44], '%.3f us' % us, 'fhirpath.js %.2f us' % theirs[name], '%.0f' % (theirs[name] / us), '>= 50')
+        else:
+            row(name[:44], '%.3f us' % us, '-', '-', 'no fhirpath.js here')
+    return None
+
+
 ALL = {'start': bench_start, 'json': bench_json, 'read': bench_read, 'mllp': bench_mllp,
-       'convert': bench_convert}
+       'convert': bench_convert, 'fhirpath': bench_fhirpath}
 
 
 def main():

@@ -447,6 +447,55 @@ test_search_parameters(void)
 	    count);
 }
 
+/* Faults of the definitions themselves. */
+static const char *const faulty_invariants[][2] = {
+	{ "cid-0", "speaks of a name, which ChargeItemDefinition does not have" },
+	{ "ras-1", "speaks of low and high of a probability that is a decimal, too" },
+};
+
+static bool
+is_faulty(struct str key)
+{
+	for (size_t i = 0; i < sizeof(faulty_invariants) / sizeof(faulty_invariants[0]); i++)
+		if (str_is(key, faulty_invariants[i][0]))
+			return true;
+	return false;
+}
+
+/* Every invariant of the definitions compiles for its element's type. */
+static void
+test_invariants(void)
+{
+	unsigned bad = 0, count = 0;
+
+	for (uint32_t e = 0; e < pack_element_count(pack); e++) {
+		const struct pack_detail *d = pack_detail_at(pack, e);
+		const struct pack_invariant *v = pack_invariants(pack, d->invariants);
+
+		for (uint32_t i = 0; i < d->invariants.count; i++) {
+			struct str key = pack_text(pack, v[i].key);
+			struct error err;
+			struct fhirpath *f;
+
+			if (!v[i].expression.len)
+				continue;
+			f = fhirpath_compile(pack, pack_element_at(pack, e)->type,
+			    pack_text(pack, v[i].expression), &err);
+			count++;
+			if (!f && !is_faulty(key)) {
+				bad++;
+				printf("# %.*s of %.*s: %s\n", STR_ARG(key),
+				    STR_ARG(pack_text(pack, d->path)), err.text);
+			}
+			fhirpath_free(f);
+		}
+	}
+	ok(bad == 0 && count > 500, "the invariants of the definitions compile, %u of %u",
+	    count - bad, count);
+	for (size_t i = 0; i < sizeof(faulty_invariants) / sizeof(faulty_invariants[0]); i++)
+		printf("# left out: %s %s\n", faulty_invariants[i][0], faulty_invariants[i][1]);
+}
+
 static void
 test_limits(void)
 {
@@ -631,6 +680,7 @@ main(void)
 		test_many();
 		test_long_union();
 		test_search_parameters();
+		test_invariants();
 		test_limits();
 	}
 	pack_free(pack);
