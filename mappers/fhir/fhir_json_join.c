@@ -87,6 +87,19 @@ run_is_marked(const struct record_builder *b, uint32_t from, uint32_t end)
 	return false;
 }
 
+/* R4, 2.6.2.3: nulls "fill out both arrays". What belongs together is clear
+ * all the same, and nothing is lost. */
+static void
+warn_uneven(struct reader *r, const struct record_node *companion)
+{
+	uint32_t element = companion->element & ~(uint32_t)RECORD_MARKS;
+
+	if (r->elements[element].flags & ELEMENT_REPEATS)
+		reader_warns(r, "structure", element, NO_INDEX, r->lex.start + companion->text,
+		    "the array of values and that of their ids and extensions differ in length: "
+		    "nulls must fill the shorter one");
+}
+
 void
 reader_join(struct reader *r, struct frame *f)
 {
@@ -95,8 +108,9 @@ reader_join(struct reader *r, struct frame *f)
 
 	record_room_spare(b, b->count - first);
 	while (i < b->count) {
-		struct pair pair;
+		struct pair pair, begun;
 		uint32_t end = find_pair(b, i, &pair), index = 0;
+		bool uneven = false;
 
 		if (!run_is_marked(b, i, end)) {
 			memcpy(b->spare + to, b->nodes + i, (end - i) * sizeof(b->nodes[0]));
@@ -104,14 +118,18 @@ reader_join(struct reader *r, struct frame *f)
 			i = end;
 			continue;
 		}
+		begun = pair;
 		for (;; index++) {
 			uint32_t value = next_of(b, &pair.value, pair.value_end);
 			uint32_t companion = next_of(b, &pair.companion, pair.companion_end);
 
 			if (!value && !companion)
 				break;
+			uneven = uneven || !value != !companion;
 			to = join_one(r, value, companion, index, to);
 		}
+		if (uneven && begun.value && begun.companion)
+			warn_uneven(r, &b->nodes[begun.companion]);
 		i = end;
 	}
 	if (to)

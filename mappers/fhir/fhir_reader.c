@@ -126,6 +126,13 @@ reader_finds(struct reader *r, const char *code, uint32_t leaf, uint32_t index, 
 }
 
 void
+reader_warns(struct reader *r, const char *code, uint32_t leaf, uint32_t index, const char *at,
+    const char *text)
+{
+	add_finding(r, SEVERITY_WARNING, code, leaf, index, at, text);
+}
+
+void
 reader_finds_value(struct reader *r, enum pack_lexical kind, struct str text, bool control,
     uint32_t element, uint32_t index, const char *at)
 {

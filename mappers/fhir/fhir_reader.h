@@ -95,6 +95,10 @@ element_name(const struct reader *r, const struct pack_element *e)
 void reader_finds(struct reader *r, const char *code, uint32_t leaf, uint32_t index, const char *at,
     const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
+/* As reader_finds(), but nothing is lost by it: a warning, strict or not. */
+void reader_warns(struct reader *r, const char *code, uint32_t leaf, uint32_t index, const char *at,
+    const char *text);
+
 /* No more findings are kept: they need no text. */
 static inline bool
 reader_is_full(const struct reader *r)
