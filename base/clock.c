@@ -100,14 +100,42 @@ civil_of(int64_t wall)
 	return c;
 }
 
+static char *
+put_number(char *p, unsigned n, int digits)
+{
+	for (int i = digits; i-- > 0; n /= 10)
+		p[i] = (char)('0' + n % 10);
+	return p + digits;
+}
+
 size_t
 instant_format(int64_t wall, char out[INSTANT_TEXT])
 {
 	struct civil c = civil_of(wall);
-	int n = snprintf(out, INSTANT_TEXT, "%04d-%02u-%02uT%02u:%02u:%02u.%03uZ", c.year, c.month,
-	    c.day, c.hour, c.minute, c.second, c.ms);
+	char *p = out;
 
-	return n < INSTANT_TEXT ? (size_t)n : INSTANT_TEXT - 1;
+	if (c.year < 0 || c.year > 9999) {
+		int n = snprintf(out, INSTANT_TEXT, "%04d-%02u-%02uT%02u:%02u:%02u.%03uZ", c.year,
+		    c.month, c.day, c.hour, c.minute, c.second, c.ms);
+
+		return n < INSTANT_TEXT ? (size_t)n : INSTANT_TEXT - 1;
+	}
+	p = put_number(p, (unsigned)c.year, 4);
+	*p++ = '-';
+	p = put_number(p, c.month, 2);
+	*p++ = '-';
+	p = put_number(p, c.day, 2);
+	*p++ = 'T';
+	p = put_number(p, c.hour, 2);
+	*p++ = ':';
+	p = put_number(p, c.minute, 2);
+	*p++ = ':';
+	p = put_number(p, c.second, 2);
+	*p++ = '.';
+	p = put_number(p, c.ms, 3);
+	*p++ = 'Z';
+	*p = '\0';
+	return (size_t)(p - out);
 }
 
 size_t

@@ -70,6 +70,16 @@ line_end(struct buf *b, size_t at, uint8_t hash[SHA256_BYTES])
 	buf_put_byte(b, '\n');
 }
 
+static bool
+is_ascii(struct str s)
+{
+	unsigned char all = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		all |= (unsigned char)s.p[i];
+	return all < 0x80;
+}
+
 /* As a JSON string: at most LINE_TEXT_MOST bytes, and what is no UTF-8 (a
  * peer's bytes) as U+FFFD. */
 static void
@@ -78,6 +88,10 @@ put_text(struct buf *b, struct str s)
 	char clean[LINE_TEXT_MOST + 4];
 	size_t n = 0;
 
+	if (s.len <= LINE_TEXT_MOST && is_ascii(s)) {
+		buf_put_json(b, s);
+		return;
+	}
 	for (size_t i = 0; i < s.len && n < LINE_TEXT_MOST;) {
 		uint32_t c;
 		size_t len = utf8_decode(str_from_index(s, i), &c);
@@ -93,11 +107,19 @@ put_text(struct buf *b, struct str s)
 }
 
 static void
+put_name(struct buf *b, const char *name)
+{
+	buf_puts(b, ",\"");
+	buf_puts(b, name);
+	buf_puts(b, "\":");
+}
+
+static void
 put_member(struct buf *b, const char *name, struct str value)
 {
 	if (value.len == 0)
 		return;
-	buf_printf(b, ",\"%s\":", name);
+	put_name(b, name);
 	put_text(b, value);
 }
 
@@ -106,7 +128,8 @@ put_list(struct buf *b, const char *name, const struct str *at, size_t count)
 {
 	if (count == 0)
 		return;
-	buf_printf(b, ",\"%s\":[", name);
+	put_name(b, name);
+	buf_put_byte(b, '[');
 	for (size_t i = 0; i < count; i++) {
 		if (i)
 			buf_put_byte(b, ',');
@@ -122,7 +145,11 @@ line_put_entry(struct buf *b, const struct audit_entry *e, uint8_t hash[SHA256_B
 	size_t at = line_begin(b);
 
 	instant_format(e->time ? e->time : clock_wall(), when);
-	buf_printf(b, "\"seq\":%" PRIu64 ",\"time\":\"%s\"", e->sequence, when);
+	buf_puts(b, "\"seq\":");
+	buf_put_u64(b, e->sequence);
+	buf_puts(b, ",\"time\":\"");
+	buf_puts(b, when);
+	buf_put_byte(b, '"');
 	put_member(b, "exchange", e->exchange);
 	put_member(b, "protocol", e->protocol);
 	put_member(b, "source", e->source);
@@ -134,7 +161,9 @@ line_put_entry(struct buf *b, const struct audit_entry *e, uint8_t hash[SHA256_B
 	put_member(b, "status", e->status);
 	put_member(b, "rule", e->rule);
 	put_member(b, "control", e->control_id);
-	buf_printf(b, ",\"us\":%" PRId64 "}", e->duration_us);
+	buf_puts(b, ",\"us\":");
+	buf_put_i64(b, e->duration_us);
+	buf_put_byte(b, '}');
 	line_end(b, at, hash);
 }
 
