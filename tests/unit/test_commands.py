@@ -191,8 +191,32 @@ def test_show():
         tap.same(run('audit', 'show', 'trail', *wrong).returncode, 2, 'show %s' % ' '.join(wrong))
 
 
+def test_fhirpath():
+    pack = os.environ.get('FIREDOOR_PACK')
+    tap.same(run('fhirpath').returncode, 2, 'fhirpath needs an expression')
+    if not pack:
+        return
+    patient = write('patient.json', '{"resourceType":"Patient","active":true,"name":[{"given":["Ada","B\u00f6"]}]}')
+    done = run('fhirpath', '--pack', pack, 'name.given | active | name.count() / 2', patient)
+    tap.same(done.stdout, '"Ada"\n"B\u00f6"\ntrue\n0.5\n', 'fhirpath gives an item a line')
+    done = run('fhirpath', '--pack', pack, '--types', 'name | active', patient)
+    tap.same(done.stdout, 'FHIR.HumanName\t{"given":["Ada","B\u00f6"]}\nFHIR.boolean\ttrue\n', 'and its type')
+    lines = write('patients.ndjson', '{"resourceType":"Patient","id":"a"}\n{"resourceType":"Patient","id":"b"}\n')
+    done = run('fhirpath', '--pack', pack, 'id', lines)
+    tap.same(done.stdout, '"a"\n"b"\n', 'of each resource of NDJSON')
+    xml = write('patient.xml', '<Patient xmlns="http://hl7.org/fhir"><id value="x"/></Patient>')
+    tap.same(run('fhirpath', '--pack', pack, 'id', xml).stdout, '"x"\n', 'and of XML')
+    done = run('fhirpath', '--pack', pack, 'Patient.nam', patient)
+    tap.ok(done.returncode == 2 and "line 1, column 9" in done.stderr and "'name'?" in done.stderr,
+           'a wrong path is told with its place', done)
+    tap.same(run('fhirpath', '--pack', pack, 'name.given.single()', patient).returncode, 1,
+             'what cannot be evaluated ends in 1')
+    done = run('fhirpath', '--pack', pack, '--explain', '--type', 'Patient', 'name.given')
+    tap.ok(done.returncode == 0 and done.stdout.endswith('gives: string\n'), '--explain tells the type', done)
+
+
 def test_help():
-    for command in ('check', 'token', 'audit'):
+    for command in ('check', 'token', 'audit', 'fhirpath'):
         done = run(command, '--help')
         tap.ok(done.returncode == 0 and done.stdout.startswith('usage: firedoor ' + command) and
                not done.stderr, command + ' --help', done)
@@ -205,6 +229,7 @@ try:
     test_check()
     test_verify()
     test_show()
+    test_fhirpath()
     test_help()
 finally:
     shutil.rmtree(folder, ignore_errors=True)
