@@ -144,6 +144,7 @@ call_authorise(struct fhir_call *c, const struct pack *p, const struct access_se
 {
 	const struct interaction *i = c->route.interaction;
 
+	c->sender = sender;
 	if (i->flags & INTERACTION_OPEN) {
 		c->decision = (struct access_decision){ .permitted = true, .rule = "open" };
 		return 0;

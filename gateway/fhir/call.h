@@ -45,7 +45,8 @@ struct fhir_call {
 	const struct record *record; /* the body; NULL: none */
 	uint32_t node;		     /* where in it the resource is */
 
-	struct access_decision decision; /* zeroed: refused */
+	struct access_decision decision;    /* zeroed: refused */
+	const struct access_sender *sender; /* who was decided about */
 
 	/* In work: */
 	uint32_t op; /* number of its op in the write; PACK_NONE: none */

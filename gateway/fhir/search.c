@@ -159,6 +159,28 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct search_q
 		    "the page is too large; ask for fewer with _count");
 }
 
+static bool
+permit(void *ctx, uint32_t type, struct store_visibility *out)
+{
+	const struct fhir_call *c = ctx;
+	struct access_decision d;
+
+	if (!access_decide(c->sender, RIGHT_SEARCH, type, &d))
+		return false;
+	*out = d.visibility;
+	return true;
+}
+
+/* 403 when that is what is wrong, else 400. */
+static int
+status_of(const struct fhir_call *c)
+{
+	for (const struct finding *f = c->findings.first; f; f = f->next)
+		if (f->severity == SEVERITY_ERROR && str_is(str_from(f->code), "forbidden"))
+			return 403;
+	return 400;
+}
+
 void
 search_run(const struct fhir_service *s, struct fhir_call *c, struct store_reader *r)
 {
@@ -169,6 +191,8 @@ search_run(const struct fhir_service *s, struct fhir_call *c, struct store_reade
 		.most = s->page_most,
 		.cursor_key = fhir_cursor_key(s),
 		.visibility = c->decision.visibility,
+		.permit = permit,
+		.permit_ctx = c,
 	};
 	struct query_pair *pairs;
 	struct search_query q;
@@ -182,7 +206,7 @@ search_run(const struct fhir_service *s, struct fhir_call *c, struct store_reade
 	note_params(c, pairs, count);
 	if (search_query_parse(s->index, s->pack, c->route.type, pairs, count, &options, c->arena,
 		&q, &c->findings) != 0) {
-		c->status = 400;
+		c->status = status_of(c);
 		return;
 	}
 	if (store_search(r, &q.store, c->arena, &page, &err) != 0) {

@@ -32,12 +32,20 @@ struct query_pair {
 int query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32_t *count,
     struct error *err);
 
+/*
+ * Whether the sender may search the type, and what of it is visible then: for
+ * what is reached from one resource to another.
+ */
+typedef bool search_permit_fn(void *ctx, uint32_t type, struct store_visibility *out);
+
 struct search_options {
 	bool lenient;	       /* Prefer: handling=lenient */
 	bool want_total;       /* where _total does not say */
 	uint32_t count, most;  /* page size where _count does not say; largest */
 	struct str cursor_key; /* signs cursors; empty: none are taken */
 	struct store_visibility visibility;
+	search_permit_fn *permit; /* NULL: no type but the one that is searched */
+	void *permit_ctx;
 };
 
 struct search_query {
@@ -53,7 +61,9 @@ struct search_query {
  * are no criteria. What is wrong is told in findings: an unknown parameter,
  * modifier or prefix (with the nearest that there is), what is not supported
  * (code not-supported), a bad value. With lenient, the first two are warnings
- * and what they speak of is left out. Returns 0; -1 when there are errors, or
+ * and what they speak of is left out. A type that may not be searched is told
+ * with code forbidden; where a chain names none, such types are left out.
+ * Returns 0; -1 when there are errors, or
  * the arena is full.
  */
 int search_query_parse(struct search_index *si, const struct pack *p, uint32_t type,

@@ -242,7 +242,9 @@ int sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err)
 /* sqlite_read.c */
 
 /* What stands behind "SELECT" for sq_version(). */
-#define SQ_VERSION_COLUMNS "v.row, v.type, v.id, v.version, v.verb, v.updated"
+#define SQ_VERSION_COLUMNS_OF(v)                                                                   \
+	v ".row, " v ".type, " v ".id, " v ".version, " v ".verb, " v ".updated"
+#define SQ_VERSION_COLUMNS SQ_VERSION_COLUMNS_OF("v")
 
 /* Take a row that was selected so; without its body. */
 int sq_version(sqlite3_stmt *st, const struct sq_names *n, struct arena *a,

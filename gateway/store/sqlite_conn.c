@@ -122,6 +122,48 @@ has_param(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 				    (uint32_t)sqlite3_value_int64(argv[1])));
 }
 
+static struct str
+text_value(sqlite3_value *v)
+{
+	const char *p = (const char *)sqlite3_value_text(v);
+
+	return str_of(p ? p : "", p ? (size_t)sqlite3_value_bytes(v) : 0);
+}
+
+/* reference_hash(type, param, target type, target id), reference_check(…): the
+ * place in the index of a reference. */
+static void
+reference_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	struct str id = text_value(argv[3]), type = text_value(argv[2]);
+	char target[256];
+	struct sq_key key;
+	int len = snprintf(target, sizeof(target), "%.*s/%.*s", STR_ARG(type), STR_ARG(id));
+
+	(void)argc;
+	if (len < 0 || (size_t)len >= sizeof(target))
+		return; /* NULL: no id or type is so long */
+	key = sq_key_of(SQ_REFERENCE, text_value(argv[0]), text_value(argv[1]), STR(""),
+	    str_of(target, (size_t)len));
+	sqlite3_result_int64(ctx, sqlite3_user_data(ctx) ? key.check : key.hash);
+}
+
+static int
+add_functions(sqlite3 *db)
+{
+	static char check;
+	int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+	int code = sqlite3_create_function(db, "has_param", 2, flags, NULL, has_param, NULL, NULL);
+
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(
+		    db, "reference_hash", 4, flags, NULL, reference_key, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(
+		    db, "reference_check", 4, flags, &check, reference_key, NULL, NULL);
+	return code;
+}
+
 int
 sq_open(struct sq_conn *c, const char *path, int flags, unsigned busy_ms, struct error *err)
 {
@@ -130,9 +172,7 @@ sq_open(struct sq_conn *c, const char *path, int flags, unsigned busy_ms, struct
 	*c = (struct sq_conn){ 0 };
 	code = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK)
-		code = sqlite3_create_function(c->db, "has_param", 2,
-		    SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL, has_param, NULL,
-		    NULL);
+		code = add_functions(c->db);
 	if (code != SQLITE_OK) {
 		sq_error(c, code, "open the store", err);
 		sq_close(c);

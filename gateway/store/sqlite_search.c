@@ -30,6 +30,9 @@ struct sql {
 	struct sq_conn *c;
 	const struct sq_names *names;
 	const struct store_query *q;
+	uint32_t type;	 /* that clauses speak of: q's, or that of an inner search */
+	unsigned inners; /* put so far: each has a name of its own */
+	unsigned at;	 /* "v" and this is the version that clauses try */
 	struct arena *scratch;
 	int64_t moment;
 	bool failed; /* the scratch arena is full, or there are too many values */
@@ -92,7 +95,7 @@ prepare(struct sql *s, struct error *err)
 static bool
 test_key(const struct sql *s, const struct store_test *t, struct sq_key *out)
 {
-	return sq_test_key(s->names, s->q->type, t, out);
+	return sq_test_key(s->names, s->type, t, out);
 }
 
 static bool
@@ -106,7 +109,7 @@ static bool
 is_listed(const struct store_test *t)
 {
 	return !t->negate && t->kind != TEST_ID && t->kind != TEST_UPDATED &&
-	       t->kind != TEST_MISSING;
+	       t->kind != TEST_MISSING && t->kind != TEST_HAS;
 }
 
 /*
@@ -201,14 +204,29 @@ static void
 put_numbers(struct sql *s, const struct store_test *t)
 {
 	buf_puts(&s->text, "SELECT row FROM date_ix WHERE key = ? AND ");
-	bind_number(s, sq_table_key(s->names, s->q->type, t->param));
+	bind_number(s, sq_table_key(s->names, s->type, t->param));
 	put_range(s, t, "low", "low");
 	if (t->value.len) {
 		buf_puts(&s->text, " AND high = ?");
 		bind_number(s, sq_unit_of(t->value));
 	}
 	buf_puts(&s->text, " UNION ALL ");
-	put_ranges(s, t, sq_range_key(s->names, s->q->type, t->param, STR(""), t->value));
+	put_ranges(s, t, sq_range_key(s->names, s->type, t->param, STR(""), t->value));
+}
+
+static void put_chain(struct sql *s, const struct store_test *t);
+static void put_has(struct sql *s, const struct store_test *t);
+
+static void
+put_updated(struct sql *s, const struct store_test *t)
+{
+	char low[24], high[40];
+
+	snprintf(low, sizeof(low), "v%u.updated", s->at);
+	snprintf(high, sizeof(high), "(v%u.updated + 999)", s->at);
+	buf_puts(&s->text, "(");
+	put_range(s, t, low, high);
+	buf_puts(&s->text, ")");
 }
 
 /* SELECT of the rows that pass a test that is_listed(). */
@@ -223,15 +241,17 @@ put_list(struct sql *s, const struct store_test *t)
 		bind_number(s, key.check);
 		return;
 	}
-	if (t->kind == TEST_NUMBER) {
+	if (t->kind == TEST_CHAIN) {
+		put_chain(s, t);
+	} else if (t->kind == TEST_NUMBER) {
 		put_numbers(s, t);
 	} else if (t->kind == TEST_QUANTITY) {
-		put_ranges(s, t, sq_range_key(s->names, s->q->type, t->param, t->system, t->value));
+		put_ranges(s, t, sq_range_key(s->names, s->type, t->param, t->system, t->value));
 	} else if (t->kind == TEST_DATE) {
-		put_ranges(s, t, sq_table_key(s->names, s->q->type, t->param));
+		put_ranges(s, t, sq_table_key(s->names, s->type, t->param));
 	} else {
 		buf_puts(&s->text, "SELECT row FROM string_ix WHERE key = ?");
-		bind_number(s, sq_table_key(s->names, s->q->type, t->param));
+		bind_number(s, sq_table_key(s->names, s->type, t->param));
 		put_string(s, t);
 	}
 }
@@ -249,8 +269,9 @@ put_clause_list(struct sql *s, const struct store_clause *c)
 static void
 put_has_key(struct sql *s, struct sq_key key)
 {
-	buf_puts(&s->text, "EXISTS (SELECT 1 FROM ix x WHERE x.hash = ? AND x.row = v.row"
-			   " AND x.chk = ?)");
+	buf_printf(&s->text,
+	    "EXISTS (SELECT 1 FROM ix x WHERE x.hash = ? AND x.row = v%u.row AND x.chk = ?)",
+	    s->at);
 	bind_number(s, key.hash);
 	bind_number(s, key.check);
 }
@@ -268,21 +289,22 @@ put_test(struct sql *s, const struct store_test *t)
 	}
 	switch (t->kind) {
 	case TEST_ID:
-		buf_puts(&s->text, "v.id = ?");
+		buf_printf(&s->text, "v%u.id = ?", s->at);
 		bind_text(s, t->value, false);
 		break;
 	case TEST_UPDATED:
-		buf_puts(&s->text, "(");
-		put_range(s, t, "v.updated", "(v.updated + 999)");
-		buf_puts(&s->text, ")");
+		put_updated(s, t);
+		break;
+	case TEST_HAS:
+		put_has(s, t);
 		break;
 	case TEST_MISSING:
-		buf_printf(
-		    &s->text, "%shas_param(v.params, ?)", str_is(t->value, "true") ? "NOT " : "");
+		buf_printf(&s->text, "%shas_param(v%u.params, ?)",
+		    str_is(t->value, "true") ? "NOT " : "", s->at);
 		bind_number(s, s->names->param_no[t->param]);
 		break;
 	default:
-		buf_puts(&s->text, "v.row IN (");
+		buf_printf(&s->text, "v%u.row IN (", s->at);
 		put_list(s, t);
 		buf_puts(&s->text, ")");
 		break;
@@ -323,14 +345,14 @@ put_clause(struct sql *s, const struct store_clause *c)
 	if (c->count == 0) {
 		buf_puts(&s->text, "0");
 	} else if (clause_is_ids(c)) {
-		buf_puts(&s->text, "v.id IN (");
+		buf_printf(&s->text, "v%u.id IN (", s->at);
 		for (uint32_t i = 0; i < c->count; i++) {
 			buf_puts(&s->text, i ? ",?" : "?");
 			bind_text(s, c->tests[i].value, false);
 		}
 		buf_puts(&s->text, ")");
 	} else if (clause_is_listed(c) && !clause_is_keyed(c)) {
-		buf_puts(&s->text, "v.row IN (");
+		buf_printf(&s->text, "v%u.row IN (", s->at);
 		put_clause_list(s, c);
 		buf_puts(&s->text, ")");
 	} else {
@@ -341,6 +363,138 @@ put_clause(struct sql *s, const struct store_clause *c)
 		}
 	}
 	buf_puts(&s->text, ")");
+}
+
+/* Current at the moment, of the type, not deleted. */
+static void
+put_current(struct sql *s)
+{
+	buf_printf(
+	    &s->text, "v%u.type = ? AND v%u.verb <> 2 AND v%u.row <= ?", s->at, s->at, s->at);
+	bind_number(s, s->names->type_no[s->type]);
+	bind_number(s, s->moment);
+	buf_printf(&s->text, " AND (v%u.until = 0 OR v%u.until > ?)", s->at, s->at);
+	bind_number(s, s->moment);
+}
+
+static void
+put_visible(struct sql *s, const struct store_visibility *v)
+{
+	if (v->kind == SEES_NOTHING)
+		buf_puts(&s->text, " AND 0");
+	if (v->kind != SEES_COMPARTMENT)
+		return;
+	buf_puts(&s->text, " AND ");
+	put_has_key(s, sq_compartment_key(v->compartment));
+}
+
+/* The place in the index of references, by a parameter of a type, to the
+ * resource of that type whose version is called v and `target`. */
+static void
+put_reference_key(struct sql *s, const char *function, uint32_t type, uint32_t param,
+    uint32_t target_type, unsigned target)
+{
+	const struct pack *p = s->names->pack;
+
+	buf_printf(&s->text, "%s(?, ?, ?, v%u.id)", function, target);
+	bind_text(s, pack_text(p, pack_type_at(p, type)->name), false);
+	bind_text(s, pack_text(p, pack_param_at(p, param)->code), false);
+	bind_text(s, pack_text(p, pack_type_at(p, target_type)->name), false);
+}
+
+/* What an inner search finds, without the clause that listed it; s speaks of
+ * it. */
+static void
+put_inner(struct sql *s, const struct store_inner *in, const struct store_clause *listed)
+{
+	put_current(s);
+	put_visible(s, &in->visibility);
+	for (uint32_t i = 0; i < in->count; i++)
+		if (&in->clauses[i] != listed)
+			put_clause(s, &in->clauses[i]);
+}
+
+/* The first clause whose rows can be listed; NULL: none. */
+static const struct store_clause *
+listed_clause(const struct store_inner *in)
+{
+	for (uint32_t i = 0; i < in->count; i++)
+		if (in->clauses[i].count && clause_is_listed(&in->clauses[i]))
+			return &in->clauses[i];
+	return NULL;
+}
+
+static bool
+has_ids(const struct store_inner *in)
+{
+	for (uint32_t i = 0; i < in->count; i++)
+		if (in->clauses[i].count && clause_is_ids(&in->clauses[i]))
+			return true;
+	return false;
+}
+
+/* FROM and WHERE of what the inner search finds. */
+static void
+put_found(struct sql *s, const struct store_inner *in)
+{
+	const struct store_clause *listed = has_ids(in) ? NULL : listed_clause(in);
+
+	buf_printf(&s->text, "version v%u %s CROSS JOIN ix x WHERE ", s->at,
+	    has_ids(in) ? "INDEXED BY version_of" : "NOT INDEXED");
+	if (listed) {
+		buf_printf(&s->text, "v%u.row IN (", s->at);
+		put_clause_list(s, listed);
+		buf_puts(&s->text, ") AND ");
+	} else if (!has_ids(in)) {
+		struct sq_key key = sq_type_key(s->names, in->type);
+
+		buf_printf(&s->text,
+		    "v%u.row IN (SELECT row FROM ix WHERE hash = ? AND chk = ?) AND ", s->at);
+		bind_number(s, key.hash);
+		bind_number(s, key.check);
+	}
+	put_inner(s, in, listed);
+}
+
+/* SELECT of the rows that refer to what the inner search finds: from those that
+ * are referred to. */
+static void
+put_chain(struct sql *s, const struct store_test *t)
+{
+	uint32_t type = s->type;
+	unsigned at = s->at;
+
+	s->type = t->inner->type;
+	s->at = ++s->inners;
+	buf_puts(&s->text, "SELECT x.row FROM ");
+	put_found(s, t->inner);
+	buf_puts(&s->text, " AND x.hash = ");
+	put_reference_key(s, "reference_hash", type, t->param, s->type, s->at);
+	buf_puts(&s->text, " AND x.chk = ");
+	put_reference_key(s, "reference_check", type, t->param, s->type, s->at);
+	s->type = type;
+	s->at = at;
+}
+
+/* Whether a row that the inner search finds refers to this resource. */
+static void
+put_has(struct sql *s, const struct store_test *t)
+{
+	uint32_t type = s->type;
+	unsigned at = s->at;
+
+	s->type = t->inner->type;
+	s->at = ++s->inners;
+	buf_printf(&s->text,
+	    "EXISTS (SELECT 1 FROM ix r CROSS JOIN version v%u NOT INDEXED WHERE r.hash = ", s->at);
+	put_reference_key(s, "reference_hash", s->type, t->param, type, at);
+	buf_puts(&s->text, " AND r.chk = ");
+	put_reference_key(s, "reference_check", s->type, t->param, type, at);
+	buf_printf(&s->text, " AND v%u.row = r.row AND ", s->at);
+	put_inner(s, t->inner, NULL);
+	buf_puts(&s->text, ")");
+	s->type = type;
+	s->at = at;
 }
 
 /* What a search walks. */
@@ -360,6 +514,7 @@ restart(struct sql *s)
 {
 	buf_clear(&s->text);
 	s->count = 0;
+	s->inners = 0;
 }
 
 static int
@@ -470,26 +625,19 @@ put_from(struct sql *s, const struct walk *w)
 	const struct store_query *q = s->q;
 
 	if (w->kind == WALK_KEY) {
-		buf_puts(&s->text, " FROM ix d CROSS JOIN version v WHERE d.hash = ? AND d.chk = ?"
-				   " AND v.row = d.row AND v.type = ?");
+		buf_puts(&s->text, " FROM ix d CROSS JOIN version v0 WHERE d.hash = ? AND d.chk = ?"
+				   " AND v0.row = d.row AND ");
 		bind_number(s, w->key.hash);
 		bind_number(s, w->key.check);
 	} else if (w->kind == WALK_LIST) {
-		buf_puts(&s->text, " FROM version v NOT INDEXED WHERE v.row IN (");
+		buf_puts(&s->text, " FROM version v0 NOT INDEXED WHERE v0.row IN (");
 		put_clause_list(s, w->clause);
-		buf_puts(&s->text, ") AND v.type = ?");
+		buf_puts(&s->text, ") AND ");
 	} else {
-		buf_puts(&s->text, " FROM version v INDEXED BY version_of WHERE v.type = ?");
+		buf_puts(&s->text, " FROM version v0 INDEXED BY version_of WHERE ");
 	}
-	bind_number(s, s->names->type_no[q->type]);
-	buf_puts(&s->text, " AND v.verb <> 2 AND v.row <= ?");
-	bind_number(s, s->moment);
-	buf_puts(&s->text, " AND (v.until = 0 OR v.until > ?)");
-	bind_number(s, s->moment);
-	if (q->visibility.kind == SEES_COMPARTMENT) {
-		buf_puts(&s->text, " AND ");
-		put_has_key(s, sq_compartment_key(q->visibility.compartment));
-	}
+	put_current(s);
+	put_visible(s, &q->visibility);
 	for (uint32_t i = 0; i < q->clause_count; i++)
 		if (&q->clauses[i] != w->clause)
 			put_clause(s, &q->clauses[i]);
@@ -515,10 +663,10 @@ static void
 put_page(struct sql *s, const struct walk *w, uint32_t most)
 {
 	const struct store_query *q = s->q;
-	const char *row = w->kind == WALK_KEY ? "d.row" : "v.row";
+	const char *row = w->kind == WALK_KEY ? "d.row" : "v0.row";
 
 	restart(s);
-	buf_puts(&s->text, "SELECT " SQ_VERSION_COLUMNS);
+	buf_puts(&s->text, "SELECT " SQ_VERSION_COLUMNS_OF("v0"));
 	put_from(s, w);
 	if (q->from_row) {
 		buf_printf(&s->text, " AND %s %c ?", row, q->ascending ? '>' : '<');
@@ -579,23 +727,44 @@ find(struct sql *s, bool bodies, struct arena *a, struct store_page *out, struct
 	return q->count ? find_page(s, &w, bodies, a, out, err) : 0;
 }
 
+/* Tests of all depths; more than TESTS_MOST when they are too deep. */
+static uint64_t
+count_tests(const struct store_clause *clauses, uint32_t count, unsigned depth, uint64_t *inners)
+{
+	uint64_t tests = 0;
+
+	if (depth > STORE_DEPTH)
+		return TESTS_MOST + 1;
+	for (uint32_t i = 0; i < count; i++) {
+		tests += clauses[i].count;
+		for (uint32_t j = 0; j < clauses[i].count; j++) {
+			const struct store_inner *in = clauses[i].tests[j].inner;
+
+			if (!in)
+				continue;
+			++*inners;
+			tests += count_tests(in->clauses, in->count, depth + 1, inners);
+		}
+	}
+	return tests;
+}
+
 int
 sq_find(struct sq_conn *c, const struct sq_names *n, const struct store_query *q, bool bodies,
     struct arena *scratch, struct arena *a, struct store_page *out, struct error *err)
 {
-	struct sql s = { .c = c, .names = n, .q = q, .scratch = scratch };
-	uint64_t tests = 0;
+	struct sql s = { .c = c, .names = n, .q = q, .type = q->type, .scratch = scratch };
+	uint64_t tests, inners = 0;
 	int rc;
 
 	*out = (struct store_page){ .total = q->want_total ? 0 : UINT64_MAX };
-	for (uint32_t i = 0; i < q->clause_count; i++)
-		tests += q->clauses[i].count;
+	tests = count_tests(q->clauses, q->clause_count, 0, &inners);
 	if (tests > TESTS_MOST)
 		return error_set(err, ERROR_LIMIT,
 		    "the search has more than %d values: ask for fewer", TESTS_MOST);
 	if (q->visibility.kind == SEES_NOTHING)
 		return 0;
-	s.room = (uint32_t)tests * TEST_BINDS + OTHER_BINDS;
+	s.room = (uint32_t)(tests * TEST_BINDS + (inners + 1) * OTHER_BINDS);
 	s.binds = arena_calloc(scratch, s.room, sizeof(struct bind));
 	if (!s.binds)
 		return sq_no_memory(err);

@@ -109,6 +109,8 @@ struct store_test {
 		TEST_DATE,     /* against low..high, as `compare` says */
 		TEST_NUMBER,   /* against low..high; value: unit as written, empty: any */
 		TEST_QUANTITY, /* against low..high, of system|value */
+		TEST_CHAIN,    /* refers by param to a resource that inner finds */
+		TEST_HAS,      /* is referred to by param of a resource that inner finds */
 		TEST_MISSING,  /* value "true" or "false" */
 	} kind;
 	uint32_t param;
@@ -127,12 +129,26 @@ struct store_test {
 		COMPARE_AP, /* the ranges overlap */
 	} compare;
 	bool negate; /* :not */
+	const struct store_inner *inner;
 };
 
 /* Any of the tests. */
 struct store_clause {
 	struct store_test *tests;
 	uint32_t count;
+};
+
+enum {
+	STORE_DEPTH = 8, /* of inner searches in each other */
+};
+
+/* A search within one: current resources of another type that pass all clauses
+ * and are visible. */
+struct store_inner {
+	uint32_t type;
+	struct store_clause *clauses;
+	uint32_t count;
+	struct store_visibility visibility;
 };
 
 /*

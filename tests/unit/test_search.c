@@ -24,6 +24,9 @@ static struct arena arena;
 static reference_entry_fn *finder;
 
 static const char *const resources[] = {
+	"{\"resourceType\":\"Organization\",\"id\":\"top\",\"name\":\"Holding\"}",
+	"{\"resourceType\":\"Organization\",\"id\":\"org\",\"name\":\"Acme\",\"partOf\":{"
+	"\"reference\":\"Organization/top\"}}",
 	"{\"resourceType\":\"Observation\",\"id\":\"mg\",\"status\":\"preliminary\","
 	"\"code\":{\"text\":\"x\"},\"valueQuantity\":{\"value\":5.4,\"unit\":\"milligram\","
 	"\"system\":\"" UCUM "\",\"code\":\"mg\"}}",
@@ -230,6 +233,32 @@ static const struct {
 	{ "ValueSet", "url=http://acme.org/fhir/vs/1", "vs" },
 	{ "ValueSet", "url=http://acme.org/fhir/vs", "" },
 	{ "ValueSet", "url=HTTP://acme.org/fhir/vs/1", "" },
+	/* Chains: 3.1.1.4.13. */
+	{ "Observation", "subject:Patient.name=eve", "hr period" },
+	{ "Observation", "subject.name=eve", "hr period" },
+	{ "Observation", "patient.given:exact=Eve", "hr" },
+	{ "Observation", "subject:Group.code=eve", "" },
+	{ "Observation", "subject:Patient.gender:not=female", "" },
+	{ "Observation", "subject:Patient._id=eve", "hr" },
+	{ "Observation", "subject:Patient.birthdate=lt1970-03-15&code=HR", "hr" },
+	{ "Observation", "patient.organization.name=acme", "hr" },
+	{ "Observation", "patient.organization.partof.name=holding", "hr" },
+	{ "Observation", "patient.organization:Organization.partof:Organization.name=acme", "" },
+	{ "Observation", "subject:Patient.name=eve&subject:Patient.birthdate=1970-03-14", "hr" },
+	{ "Observation", "subject:Patient.identifier=http://acme.org/patient|2345,urn:other|2345",
+	    "hr period" },
+	{ "Observation", "subject:Patient.telecom:missing=false", "hr" },
+	/* _has: 3.1.1.4.14. */
+	{ "Patient", "_has:Observation:patient:code=8867-4", "eve" },
+	{ "Patient", "_has:Observation:patient:code=1234-5", "evelyn" },
+	{ "Patient", "_has:Observation:patient:code=8867-4,1234-5", "eve evelyn" },
+	{ "Patient", "_has:Observation:patient:date=2013-01-14&gender=female", "eve" },
+	{ "Patient", "_has:Observation:patient:status:not=final", "evelyn" },
+	{ "Organization", "_has:Patient:organization:_has:Observation:patient:code=HR", "org" },
+	{ "Organization", "_has:Patient:organization:name=evelyn", "" },
+	{ "Organization", "_has:Organization:partof:_has:Patient:organization:name=eve", "top" },
+	{ "Observation", "patient._has:Observation:patient:code=HR", "hr" },
+	{ "Patient", "_has:Observation:patient:patient.organization.name=acme", "eve" },
 	/* Of every resource: 3.1.1.4.1. */
 	{ "Patient", "_id=eve", "eve" },
 	{ "Patient", "_id=eve,severine,hr", "eve severine" },
@@ -261,8 +290,24 @@ static const struct {
 	{ "Patient", "_summary=some", "value", "_summary", true },
 	{ "Patient", "_elements=nam", "value", "name", false },
 	{ "Patient", "_elements=", "value", "_elements", false },
-	{ "Patient", "_has:Observation:patient:code=1", "not-supported", "_has", false },
-	{ "Patient", "organization.name=x", "not-supported", "chained", false },
+	{ "Patient", "_has:Observation:patient=1", "value", "_has:Observation", true },
+	{ "Patient", "_has:Observation:patent:code=1", "not-found", "patent", false },
+	{ "Patient", "_has:Obsrvation:patient:code=1", "not-found", "Obsrvation", false },
+	{ "Patient", "_has:Observation:patient:cod=1", "not-found", "code", false },
+	{ "Patient", "_has:Observation:status:code=1", "not-found", "refers", false },
+	{ "Patient", "organization.nam=x", "not-found", "nam", false },
+	{ "Patient", "organization:Organization.nam=x", "not-found", "name", false },
+	{ "Patient", "organization:Patent.name=x", "not-found", "Patent", false },
+	{ "Patient", "organization.name=", "value", "value", true },
+	{ "Patient", "gender.name=x", "value", "gender", true },
+	{ "Patient", "organization._count=1", "not-found", "_count", false },
+	{ "Patient", "_has:AuditEvent:entity:agent=x", "forbidden", "AuditEvent", true },
+	{ "Group",
+	    "member:Device.organization:Organization.partof:Organization.partof:"
+	    "Organization.partof:Organization.partof:Organization.partof:"
+	    "Organization.partof:Organization.partof:Organization.partof:"
+	    "Organization.name=x",
+	    "too-costly", "chain", true },
 	{ "Patient", "_include=Patient:organization", "not-supported", "_include", false },
 	{ "Observation", "value-quantity=gtx", "value", "quantity", true },
 	{ "Observation", "value-quantity=5|mg", "value", "quantity", true },
@@ -313,6 +358,18 @@ load(void)
 	}
 }
 
+static struct store_visibility seen = { .kind = SEES_EVERYTHING };
+
+/* All may be searched but AuditEvent. */
+static bool
+permit(void *ctx, uint32_t type, struct store_visibility *out)
+{
+	const struct store_visibility *v = ctx;
+
+	*out = *v;
+	return type != pack_find_resource(pack, STR("AuditEvent"));
+}
+
 static int
 parse(const char *type, const char *query, bool lenient, struct search_query *q,
     struct findings *findings)
@@ -322,7 +379,9 @@ parse(const char *type, const char *query, bool lenient, struct search_query *q,
 		.count = 20,
 		.most = 100,
 		.cursor_key = STR("secret"),
-		.visibility = { .kind = SEES_EVERYTHING } };
+		.visibility = seen,
+		.permit = permit,
+		.permit_ctx = &seen };
 	struct query_pair *pairs;
 	struct error err;
 	uint32_t count;
@@ -492,6 +551,24 @@ test_compartments(void)
 	q.store.visibility = eve;
 	store_search(reader, &q.store, &arena, &page, NULL);
 	is_int(page.count, 0, "another is not found by id");
+	seen = eve;
+	parse("Observation", "patient.name=eve", false, &q, &f);
+	store_search(reader, &q.store, &arena, &page, NULL);
+	ok(page.count == 1 && page.total == 1, "a chain within the compartment");
+	q.store.visibility = (struct store_visibility){ .kind = SEES_EVERYTHING };
+	store_search(reader, &q.store, &arena, &page, NULL);
+	ok(page.count == 1 && page.total == 1, "a chain goes over nothing out of the compartment");
+	parse("Patient", "_has:Observation:patient:code=8867-4,1234-5", false, &q, &f);
+	q.store.visibility = (struct store_visibility){ .kind = SEES_EVERYTHING };
+	store_search(reader, &q.store, &arena, &page, NULL);
+	ok(page.count == 1 && str_is(page.at[0].id, "eve"), "nor does _has");
+	seen = (struct store_visibility){ 0 };
+	parse("Observation", "patient.name=eve", false, &q, &f);
+	q.store.visibility = (struct store_visibility){ .kind = SEES_EVERYTHING };
+	store_search(reader, &q.store, &arena, &page, NULL);
+	is_int(page.count, 0, "nor over anything for who sees nothing");
+	seen.kind = SEES_EVERYTHING;
+	parse("Patient", "", false, &q, &f);
 	q.store.visibility = (struct store_visibility){ 0 };
 	store_search(reader, &q.store, &arena, &page, NULL);
 	ok(page.count == 0 && page.total == 0, "who sees nothing finds nothing");
