@@ -9,24 +9,31 @@
 #include "gateway/net/tls.h"
 #include "mappers/map/map.h"
 
-/* The folders of the shared maps, and one more that may be NULL. */
-static struct map_set *
-load_maps(struct gateway *g, const char *over, struct error *err)
+struct map_set *
+listeners_maps(const struct config *c, const struct pack *pack, const char *over, struct error *err)
 {
-	const struct config_texts *folders = &g->config->maps;
-	const char **names = xcalloc(folders->count + 1, sizeof(*names));
+	const char **names = xcalloc(c->maps.count + 1, sizeof(*names));
 	size_t count = 0;
 	struct map_set *set;
 
-	for (uint32_t i = 0; i < folders->count; i++)
-		names[count++] = folders->at[i].p;
+	for (uint32_t i = 0; i < c->maps.count; i++)
+		names[count++] = c->maps.at[i].p;
 	if (over)
 		names[count++] = over;
-	set = map_set_load(g->pack, names, count, err);
+	set = map_set_load(pack, names, count, err);
 	free(names);
-	if (set)
-		g->maps[g->map_count++] = set;
 	return set;
+}
+
+static int
+load_maps(struct gateway *g, const char *over, struct error *err)
+{
+	struct map_set *set = listeners_maps(g->config, g->pack, over, err);
+
+	if (!set)
+		return -1;
+	g->maps[g->map_count++] = set;
+	return 0;
 }
 
 int
@@ -37,10 +44,10 @@ listeners_load_maps(struct gateway *g, struct error *err)
 	if (!c->mllp_count)
 		return 0;
 	g->maps = xcalloc(c->mllp_count + 1, sizeof(struct map_set *));
-	if (!load_maps(g, NULL, err))
+	if (load_maps(g, NULL, err) != 0)
 		return -1;
 	for (uint32_t i = 0; i < c->mllp_count; i++)
-		if (c->mllp[i].maps && !load_maps(g, c->mllp[i].maps, err))
+		if (c->mllp[i].maps && load_maps(g, c->mllp[i].maps, err) != 0)
 			return -1;
 	return 0;
 }

@@ -7,8 +7,16 @@
 
 #include "base/str.h"
 
+struct config;
 struct error;
 struct gateway;
+struct map_set;
+struct pack;
+
+/* The maps of the configuration's folders, and over them those of one more,
+ * which may be NULL. Returns NULL with *err set. */
+struct map_set *listeners_maps(
+    const struct config *c, const struct pack *pack, const char *over, struct error *err);
 
 /* Load the shared maps, and those of listeners that lay others over them.
  * Returns 0, or -1 with *err set. */

@@ -6,15 +6,17 @@
 #include "gateway/access/access.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
+#include "gateway/listeners.h"
 #include "gateway/net/tls.h"
+#include "mappers/map/map.h"
 #include "profiles/pack.h"
 
 static const char help[] =
     "usage: firedoor check -c FILE\n"
     "Read the configuration as 'firedoor serve' would, and list everything that is\n"
     "wrong with it by line and column: keys, values, files that are not there, TLS\n"
-    "keys, the pack, the senders' scopes, the plugins' resource types. Starts and changes "
-    "nothing.\n"
+    "keys, the pack, the maps, the senders' scopes, the plugins' resource types.\n"
+    "Starts and changes nothing.\n"
     "\n"
     "  -c, --config FILE  the configuration\n"
     "  -h, --help         this text\n"
@@ -47,6 +49,27 @@ check_against_pack(const struct config *c, const struct pack *pack)
 			    STR_ARG(p->types.at[t]), STR_ARG(pack_fhir_version(pack)));
 			errors++;
 		}
+	}
+	return errors;
+}
+
+/* The maps compile: the shared ones, and those a listener lays over them. */
+static unsigned
+check_maps(const struct config *c, const struct pack *pack)
+{
+	unsigned errors = 0;
+
+	for (uint32_t i = 0; i < c->mllp_count; i++) {
+		struct error err;
+		struct map_set *set;
+
+		if (i > 0 && !c->mllp[i].maps)
+			continue;
+		set = listeners_maps(c, pack, c->mllp[i].maps, &err);
+		if (!set)
+			fprintf(stderr, "%s\n", err.text);
+		errors += !set;
+		map_set_free(set);
 	}
 	return errors;
 }
@@ -87,7 +110,7 @@ check_files(const struct config *c)
 		fprintf(stderr, "%s: error: pack: %s\n", c->path, err.text);
 		return errors + 1;
 	}
-	errors += check_against_pack(c, pack);
+	errors += check_against_pack(c, pack) + check_maps(c, pack);
 	pack_free(pack);
 	return errors;
 }

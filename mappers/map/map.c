@@ -188,6 +188,10 @@ map_set_load(const struct pack *pack, const char *const *folders, size_t count, 
 		rc = add_folder(set, folders[i], err);
 	if (rc == 0)
 		rc = map_compile(set, err);
+	if (rc == 0 && !set->message_count)
+		rc = error_set(err, ERROR_MISSING,
+		    "there are no maps of messages in %s; name the folder that has them",
+		    count ? folders[0] : "no folder at all");
 	if (rc == 0)
 		return set;
 	map_set_free(set);

@@ -25,7 +25,8 @@ struct pack;
 /*
  * Read every *.map file of the folders and compile them. What a later folder
  * says wins. Returns NULL with *err set: "FILE:LINE:COLUMN: what is wrong, and
- * what would be right" (ERROR_INVALID), or a folder that cannot be read.
+ * what would be right" (ERROR_INVALID), a folder that cannot be read, or no map
+ * of any message (ERROR_MISSING).
  */
 struct map_set *
 map_set_load(const struct pack *pack, const char *const *folders, size_t count, struct error *err);

@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from gateway import Gateway, Tap, ack_code, message, need_pack  # noqa: E402
+from gateway import SOURCE, Gateway, Tap, ack_code, message, need_pack  # noqa: E402
 
 
 def refuses(tap, gateway, pattern, what):
@@ -61,6 +61,29 @@ def test_pack(tap):
             f.write('pack: other.pack\n')
         refuses(tap, g, 'other.pack', what + ' is refused')
         g.close()
+
+
+def test_maps(tap):
+    folder = tempfile.mkdtemp(prefix='firedoor-maps-')
+    maps = os.path.join(folder, 'maps')
+    empty = os.path.join(folder, 'empty')
+    os.mkdir(empty)
+    shutil.copytree(os.environ.get('FIREDOOR_MAPS', os.path.join(SOURCE, 'mappers', 'maps')), maps)
+    broken = os.path.join(maps, 'segment-PID.map')
+    with open(broken) as f:
+        lines = f.read().split('\n')
+    with open(broken, 'w') as f:
+        f.write('\n'.join(lines[:5] + ['this is no rule'] + lines[5:]))
+    for what, path, pattern in (
+            ('a map with a rule that is none', maps, 'segment-PID.map:6:'),
+            ('a folder without maps', empty, 'no maps'),
+    ):
+        g = Gateway(environment={'FIREDOOR_MAPS': path})
+        refuses(tap, g, pattern, what + ' is refused')
+        done = g.run('check', '-c', g.config)
+        tap.ok(done.returncode == 1 and pattern in done.stderr.decode(), what + ' is found by check', done)
+        g.close()
+    shutil.rmtree(folder)
 
 
 def small_disk(folder):
@@ -136,6 +159,7 @@ def main():
     tap = Tap()
     test_store(tap)
     test_pack(tap)
+    test_maps(tap)
     test_full_disk(tap)
     tap.done()
 
