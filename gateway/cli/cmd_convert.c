@@ -147,9 +147,10 @@ read_option(struct command_line *l, int option)
 	}
 }
 
-/* As many as the builder can count: files may be large here. */
+/* Files may be large here: a Bundle of a gigabyte has some 20 million nodes.
+ * A file that is nothing but small nodes is refused before it takes all memory. */
 static const struct record_limits limits = {
-	.nodes = UINT32_MAX,
+	.nodes = 64u << 20,
 	.depth = 64,
 	.text = UINT32_MAX,
 };

@@ -50,3 +50,5 @@ check_PROGRAMS += tests/conformance/test_fhir_xml_places
 tests_conformance_test_fhir_xml_places_SOURCES = \
 	tests/conformance/spoil.h tests/conformance/test_fhir_xml_places.c
 tests_conformance_test_fhir_xml_places_LDADD = $(MAPPERS_FLOOR)
+TESTS += tests/conformance/repetition.test
+EXTRA_DIST += tests/conformance/repetition.test tests/conformance/test_repetition.py
