@@ -105,7 +105,9 @@ call_fail_route(
 	case ROUTE_BAD_METHOD:
 		route_allow(c->route.allowed, allow);
 		return call_fail(c, 405, NULL, STR(""), "%s cannot be used here; what can is %s",
-		    fhir_method_name(c->route.method), allow);
+		    c->route.method == FHIR_METHODS ? "this method"
+						    : fhir_method_name(c->route.method),
+		    allow);
 	case ROUTE_NO_SUCH_PATH:
 	case ROUTE_FOUND:
 		break;
