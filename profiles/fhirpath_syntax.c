@@ -298,7 +298,9 @@ parse_postfix(struct parser *p)
 				return NULL;
 			if (p->now.kind == TOKEN_VARIABLE)
 				return expected(p, "a name or a function behind the point"), NULL;
-			if (!is_name(p))
+			/* FHIR has elements of that name (Narrative.div), and here no
+			 * operator can stand: HL7's own tests write it bare. */
+			if (!is_name(p) && !is_word(p, "div"))
 				return expected(p, "a name behind the point"), NULL;
 			s = parse_name(p, s);
 		} else if (is_symbol(p, "[")) {

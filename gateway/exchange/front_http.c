@@ -1,7 +1,12 @@
 #include "gateway/exchange/front_http.h"
 
 #include "gateway/exchange/http_exchange.h"
+#include "gateway/fhir/patch.h"
 #include "gateway/gateway.h"
+
+enum {
+	MOST_TRIES = 8, /* to patch what others change at the same time */
+};
 
 static enum outcome
 authorise(struct exchange *x)
@@ -16,6 +21,8 @@ authorise(struct exchange *x)
 static enum outcome
 transform_work(struct exchange *x, struct worker *w)
 {
+	if (patch_calls(&x->batch, w->reader, &w->builder) != 0)
+		return exchange_fail_batch(x);
 	return batch_prepare(&x->batch, w->reader) == 0 ? DONE : exchange_fail_batch(x);
 }
 
@@ -26,11 +33,18 @@ transform(struct exchange *x)
 	unsigned flags = h->route.interaction->flags;
 
 	x->heavy = x->heavy || h->format.pretty || h->answer_format == FHIR_FORMAT_XML ||
-		   x->batch.kind != BATCH_SINGLE ||
+		   x->batch.kind != BATCH_SINGLE || h->route.method == FHIR_PATCH ||
 		   !(flags & (INTERACTION_POINT | INTERACTION_WRITES));
 	if (!(flags & INTERACTION_WRITES))
 		return DONE;
 	return exchange_work(x, transform_work, x->heavy);
+}
+
+/* What was patched had changed before the commit. */
+static bool
+is_overtaken(const struct exchange *x)
+{
+	return batch_is_overtaken(&x->batch) && x->tries < MOST_TRIES;
 }
 
 static void
@@ -60,6 +74,7 @@ static const struct exchange_front front_http = {
 	.decode = http_exchange_decode,
 	.authorise = authorise,
 	.transform = transform,
+	.is_overtaken = is_overtaken,
 	.finish = http_exchange_finish,
 	.refuse = http_exchange_refuse,
 	.answer = http_exchange_send,

@@ -1,4 +1,5 @@
 #include "gateway/exchange/http_exchange.h"
+#include "gateway/fhir/patch.h"
 
 #include "base/clock.h"
 #include "gateway/config.h"
@@ -200,7 +201,7 @@ put_cors(struct http_exchange *h, struct fields *f)
 		if (h->route.method != FHIR_OPTIONS)
 			return;
 		put_field(f, "Access-Control-Allow-Methods",
-		    STR("GET, HEAD, POST, PUT, DELETE, OPTIONS"));
+		    STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
 		put_field(f, "Access-Control-Allow-Headers",
 		    STR("Authorization, Content-Type, Accept, Prefer, If-Match, If-None-Match, "
 			"If-None-Exist, If-Modified-Since, Content-Encoding"));
@@ -244,7 +245,10 @@ put_refusal(struct http_exchange *h, struct fields *f, char allow[64])
 		if (allow[0])
 			put_field(f, "Allow", str_from(allow));
 	}
-	if (status == 415) {
+	if (h->route.allowed & 1U << FHIR_PATCH &&
+	    (h->route.method == FHIR_OPTIONS || (status == 415 && h->route.method == FHIR_PATCH)))
+		put_field(f, "Accept-Patch", STR(PATCH_FORMATS));
+	if (status == 415 && h->route.method != FHIR_PATCH) {
 		put_field(f, "Accept", STR("application/fhir+json, application/fhir+xml"));
 		put_field(f, "Accept-Encoding", STR("gzip"));
 	}

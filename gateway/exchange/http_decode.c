@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "gateway/config.h"
 #include "gateway/exchange/http_exchange.h"
+#include "gateway/fhir/patch.h"
 #include "gateway/fhir/write.h"
 #include "gateway/gateway.h"
 #include "gateway/net/gzip.h"
@@ -163,7 +164,7 @@ decode_work(struct exchange *x, struct worker *w)
 
 	if (decompress(h) != 0)
 		return FAILED;
-	if (h->route.interaction->flags & INTERACTION_BODY) {
+	if (h->route.interaction->flags & INTERACTION_BODY && !h->is_json_patch) {
 		x->record = read_body(h, w);
 		if (!x->record)
 			return FAILED;
@@ -175,6 +176,8 @@ decode_work(struct exchange *x, struct worker *w)
 		return exchange_fail(x, 503, NULL, STR(""), "the request is too large");
 	fill_call(h, c);
 	c->record = x->record;
+	if (h->is_json_patch)
+		c->patch_text = h->body;
 	if (h->route.interaction->flags & INTERACTION_FORM)
 		c->form = h->body;
 	hand_out_warnings(x);

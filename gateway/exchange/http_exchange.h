@@ -25,7 +25,8 @@ struct http_exchange {
 	bool has_body; /* the request is whole */
 	bool close;    /* refused before its body was read */
 	bool has_plain;
-	bool packed; /* the answer is gzip */
+	bool is_json_patch; /* the body is no resource */
+	bool packed;	    /* the answer is gzip */
 	struct str body;
 	struct http_body plain; /* the body without its coding, with has_plain */
 	struct buf *made;	/* holds the answer's body, where it was written anew;

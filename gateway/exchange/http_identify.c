@@ -1,5 +1,6 @@
 #include "gateway/config.h"
 #include "gateway/exchange/http_exchange.h"
+#include "gateway/fhir/patch.h"
 #include "gateway/gateway.h"
 
 static enum outcome
@@ -160,7 +161,18 @@ check_formats(struct http_exchange *h, enum media answer)
 	if (!(flags & (INTERACTION_BODY | INTERACTION_FORM)) ||
 	    (!type.p && form && !head->has_body))
 		return 0;
-	if (!type.p || (form ? body != MEDIA_FORM : body != MEDIA_JSON && body != MEDIA_XML)) {
+	h->is_json_patch = h->route.method == FHIR_PATCH && patch_is_json(type);
+	if (!h->is_json_patch &&
+	    (!type.p || (form ? body != MEDIA_FORM : body != MEDIA_JSON && body != MEDIA_XML))) {
+		if (h->route.method == FHIR_PATCH) {
+			exchange_fail(&h->x, 415, NULL, STR(""),
+			    "a patch is a JSON Patch, application/json-patch+json, or a FHIRPath "
+			    "Patch, "
+			    "a Parameters in application/fhir+json or application/fhir+xml; XML "
+			    "Patch "
+			    "is not read here");
+			return -1;
+		}
 		exchange_fail(&h->x, 415, NULL, STR(""),
 		    "the body must be %s%.*s, and Content-Type must say so",
 		    form ? "application/x-www-form-urlencoded in UTF-8"

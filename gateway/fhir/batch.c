@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "gateway/fhir/bundle.h"
 #include "gateway/fhir/outcome.h"
+#include "gateway/fhir/patch.h"
 #include "gateway/fhir/write.h"
 
 struct fhir_call *
@@ -111,9 +112,9 @@ read_route(
 	enum fhir_method m = fhir_method_of(method);
 	enum route_result result;
 
-	if (m == FHIR_METHODS || m == FHIR_OPTIONS || m == FHIR_PATCH) {
-		call_fail(c, m == FHIR_PATCH ? 501 : 400, "not-supported", STR(""),
-		    "request.method of an entry is one of GET, HEAD, POST, PUT, DELETE here");
+	if (m == FHIR_METHODS || m == FHIR_OPTIONS) {
+		call_fail(c, 400, "not-supported", STR(""),
+		    "request.method of an entry is one of GET, HEAD, POST, PUT, PATCH, DELETE");
 		return;
 	}
 	result = route_parse(p, m, relative_target(s, url), c->arena, &c->route, &word);
@@ -235,6 +236,19 @@ static struct fhir_call *
 call_of_op(const struct fhir_batch *b, uint32_t op)
 {
 	return op < b->owner_count ? &b->calls[b->owners[op]] : NULL;
+}
+
+bool
+batch_is_overtaken(const struct fhir_batch *b)
+{
+	const struct store_write *w = b->writes;
+	const struct fhir_call *c;
+
+	if (!b->write_count || b->kind == BATCH_INDEPENDENT || w->result == 0 ||
+	    w->error.kind != ERROR_CONFLICT)
+		return false;
+	c = call_of_op(b, w->failed_op);
+	return c && patch_is(c);
 }
 
 static void

@@ -60,7 +60,8 @@ int batch_authorise(struct fhir_batch *b, const struct access_sender *sender);
 
 /*
  * Make the store's ops and writes of the calls. -1 when the whole cannot be
- * done; failing calls of a batch are left out.
+ * done; failing calls of a batch are left out. May be called again, to begin
+ * anew, as long as nothing was written.
  */
 int batch_prepare(struct fhir_batch *b, struct store_reader *r);
 
@@ -85,6 +86,13 @@ int batch_answer_writes(struct fhir_batch *b);
 
 /* Carry out the calls that read. */
 void batch_run_reads(struct fhir_batch *b, struct store_reader *r);
+
+/*
+ * Did the write fail because a resource that is patched has changed since it was
+ * read? Then patch_calls() and batch_prepare() are to be called again. Of a
+ * single call or a transaction; the entries of a batch fail alone.
+ */
+bool batch_is_overtaken(const struct fhir_batch *b);
 
 /* Of a Bundle: write the answer Bundle. -1 when it grew too large. */
 int batch_compose(struct fhir_batch *b);

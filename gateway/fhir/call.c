@@ -137,7 +137,8 @@ is_conditional_write(const struct fhir_call *c)
 {
 	enum interaction_id i = c->route.interaction->id;
 
-	return i == INTERACTION_UPDATE_CONDITIONAL || i == INTERACTION_DELETE_CONDITIONAL ||
+	return i == INTERACTION_UPDATE_CONDITIONAL || i == INTERACTION_PATCH_CONDITIONAL ||
+	       i == INTERACTION_DELETE_CONDITIONAL ||
 	       (i == INTERACTION_CREATE && c->conditions.if_none_exist.p);
 }
 
@@ -229,6 +230,8 @@ call_run(const struct fhir_service *s, struct fhir_call *c, struct store_reader 
 	case INTERACTION_CREATE:
 	case INTERACTION_UPDATE:
 	case INTERACTION_UPDATE_CONDITIONAL:
+	case INTERACTION_PATCH:
+	case INTERACTION_PATCH_CONDITIONAL:
 	case INTERACTION_DELETE:
 	case INTERACTION_DELETE_CONDITIONAL:
 	case INTERACTION_TRANSACTION:

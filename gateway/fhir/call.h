@@ -44,12 +44,17 @@ struct fhir_call {
 	struct str full_url;	     /* of an entry */
 	const struct record *record; /* the body; NULL: none */
 	uint32_t node;		     /* where in it the resource is */
+	struct str patch_text;	     /* a JSON Patch */
+	const struct record *patch;  /* or a FHIRPath Patch, at patch_node */
+	uint32_t patch_node;
 
 	struct access_decision decision;    /* zeroed: refused */
 	const struct access_sender *sender; /* who was decided about */
 
 	/* In work: */
-	uint32_t op; /* number of its op in the write; PACK_NONE: none */
+	struct str patched_id;	  /* of what a patch changes, */
+	uint64_t patched_version; /* in that version; 0: not a patch */
+	uint32_t op;		  /* number of its op in the write; PACK_NONE: none */
 
 	/* Answered: */
 	int status;	 /* 0: not yet */

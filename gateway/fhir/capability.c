@@ -152,6 +152,9 @@ put_statement(struct record_builder *b, const struct fhir_service *s, int64_t da
 	record_put(b, STR("format"), STR("application/fhir+xml"));
 	record_put(b, STR("format"), STR("json"));
 	record_put(b, STR("format"), STR("xml"));
+	record_put(b, STR("patchFormat"), STR("application/json-patch+json"));
+	record_put(b, STR("patchFormat"), STR("application/fhir+json"));
+	record_put(b, STR("patchFormat"), STR("application/fhir+xml"));
 	put_rest(b, s);
 	record_close(b);
 }

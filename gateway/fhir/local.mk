@@ -8,6 +8,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/negotiate.c gateway/fhir/negotiate.h \
 	gateway/fhir/outcome.c gateway/fhir/outcome.h \
 	gateway/fhir/part.c gateway/fhir/part.h \
+	gateway/fhir/patch.c gateway/fhir/patch.h \
 	gateway/fhir/read.c \
 	gateway/fhir/search.c \
 	gateway/fhir/service.c gateway/fhir/service.h \

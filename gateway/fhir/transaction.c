@@ -312,11 +312,24 @@ drop_failed_ops(struct fhir_batch *b)
 	b->op_count = kept;
 }
 
+static void
+begin_anew(struct fhir_batch *b)
+{
+	b->ops = NULL;
+	b->op_count = b->op_room = b->owner_count = 0;
+	b->writes = NULL;
+	b->write_count = 0;
+	b->references = NULL;
+	for (uint32_t i = 0; i < b->count; i++)
+		b->calls[i].op = PACK_NONE;
+}
+
 int
 batch_prepare(struct fhir_batch *b, struct store_reader *r)
 {
 	bool failed = false;
 
+	begin_anew(b);
 	if (number_ops(b) != 0 || (b->kind == BATCH_TRANSACTION && batch_enter_references(b) != 0))
 		return -1;
 	for (uint32_t i = 0; i < b->count; i++) {

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "gateway/fhir/outcome.h"
+#include "gateway/fhir/patch.h"
 #include "gateway/fhir/search_query.h"
 
 enum {
@@ -31,6 +32,7 @@ condition_of(const struct fhir_call *c)
 		return c->conditions.if_none_exist;
 	case INTERACTION_UPDATE_CONDITIONAL:
 	case INTERACTION_DELETE_CONDITIONAL:
+	case INTERACTION_PATCH_CONDITIONAL:
 		return c->route.query;
 	default:
 		return (struct str){ NULL, 0 };
@@ -67,6 +69,8 @@ write_check(const struct fhir_service *s, struct fhir_call *c)
 {
 	enum interaction_id i = interaction_of(c);
 
+	if (patch_is(c))
+		return patch_check(s, c);
 	if (!is_delete(c) && check_body(s, c) != 0)
 		return -1;
 	if ((i == INTERACTION_UPDATE_CONDITIONAL || i == INTERACTION_DELETE_CONDITIONAL) &&
@@ -123,6 +127,11 @@ prepare_id(const struct fhir_service *s, struct fhir_call *c, struct store_op *o
 		op->id = c->route.id;
 		return;
 	}
+	if (patch_is(c)) {
+		op->id = c->patched_id;
+		op->id_given = true;
+		return;
+	}
 	if (interaction_of(c) == INTERACTION_UPDATE_CONDITIONAL) {
 		op->id = record_value(c->record, s->pack, c->node, STR("id"));
 		op->id_given = op->id.len > 0;
@@ -167,9 +176,15 @@ write_prepare(const struct fhir_service *s, struct fhir_call *c, struct store_op
 		   : interaction_of(c) == INTERACTION_CREATE ? STORE_CREATE
 							     : STORE_UPDATE;
 	/* If-None-Match: * (RFC 9110, 13.1.2): only when there is none yet. */
-	if (op->verb == STORE_UPDATE && str_is(str_trim(c->conditions.if_none_match), "*"))
+	if (op->verb == STORE_UPDATE && !patch_is(c) &&
+	    str_is(str_trim(c->conditions.if_none_match), "*"))
 		op->verb = STORE_CREATE;
 	prepare_match_version(c, op);
+	/* Made of that version, it is an update of no other. */
+	if (patch_is(c)) {
+		op->if_match = c->patched_version;
+		op->must_exist = true;
+	}
 	if (prepare_condition(s, c, op) != 0)
 		return -1;
 	if (is_delete(c)) {

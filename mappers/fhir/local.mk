@@ -8,6 +8,9 @@ libmappers_a_SOURCES += \
 	mappers/fhir/fhir_xml.h mappers/fhir/fhir_xml_div.c mappers/fhir/fhir_xml_read.c \
 	mappers/fhir/fhir_xml_reader.h mappers/fhir/fhir_xml_text.c \
 	mappers/fhir/fhir_xml_write.c \
+	mappers/fhir/fhirpath_patch.c mappers/fhir/fhirpath_patch.h \
+	mappers/fhir/json_patch.c mappers/fhir/json_patch.h \
+	mappers/fhir/json_value.c mappers/fhir/json_value.h \
 	mappers/fhir/narrative.c mappers/fhir/narrative.h \
 	mappers/fhir/json_lex.c mappers/fhir/json_lex.h \
 	mappers/fhir/ndjson.c mappers/fhir/ndjson.h

@@ -10,3 +10,27 @@ check_PROGRAMS += tests/fuzz/replay_fhir_json
 tests_fuzz_replay_fhir_json_SOURCES = tests/fuzz/fuzz_fhir_json.c tests/fuzz/replay.c
 tests_fuzz_replay_fhir_json_LDADD = $(MAPPERS_FLOOR)
 endif
+EXTRA_DIST += tests/fuzz/corpus/json_patch
+if FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_json_patch
+FUZZERS += fuzz_json_patch
+tests_fuzz_fuzz_json_patch_SOURCES = tests/fuzz/fuzz_json_patch.c
+tests_fuzz_fuzz_json_patch_LDADD = $(MAPPERS_FLOOR)
+tests_fuzz_fuzz_json_patch_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += tests/fuzz/replay_json_patch
+tests_fuzz_replay_json_patch_SOURCES = tests/fuzz/fuzz_json_patch.c tests/fuzz/replay.c
+tests_fuzz_replay_json_patch_LDADD = $(MAPPERS_FLOOR)
+endif
+EXTRA_DIST += tests/fuzz/corpus/fhirpath_patch
+if FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_fhirpath_patch
+FUZZERS += fuzz_fhirpath_patch
+tests_fuzz_fuzz_fhirpath_patch_SOURCES = tests/fuzz/fuzz_fhirpath_patch.c
+tests_fuzz_fuzz_fhirpath_patch_LDADD = $(MAPPERS_FLOOR)
+tests_fuzz_fuzz_fhirpath_patch_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += tests/fuzz/replay_fhirpath_patch
+tests_fuzz_replay_fhirpath_patch_SOURCES = tests/fuzz/fuzz_fhirpath_patch.c tests/fuzz/replay.c
+tests_fuzz_replay_fhirpath_patch_LDADD = $(MAPPERS_FLOOR)
+endif

@@ -18,6 +18,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/lenient.scenario \
 	tests/scenario/merge.scenario \
 	tests/scenario/parts.scenario \
+	tests/scenario/patch.scenario \
 	tests/scenario/misbehave.scenario \
 	tests/scenario/plugin.scenario \
 	tests/scenario/rest.scenario \

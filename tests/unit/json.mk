@@ -11,3 +11,6 @@ tests_unit_test_fhir_subset_LDADD = $(MAPPERS_FLOOR)
 check_PROGRAMS += tests/unit/test_ndjson
 tests_unit_test_ndjson_SOURCES = tests/unit/test_ndjson.c
 tests_unit_test_ndjson_LDADD = $(MAPPERS_FLOOR)
+check_PROGRAMS += tests/unit/test_patch
+tests_unit_test_patch_SOURCES = tests/unit/test_patch.c
+tests_unit_test_patch_LDADD = $(MAPPERS_FLOOR)

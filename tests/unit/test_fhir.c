@@ -305,7 +305,10 @@ test_routes(void)
 	is_no_route("POST", "/Patient/$match", ROUTE_NO_SUCH_OPERATION);
 	is_no_route("GET", "/Patient/1/$everything", ROUTE_NO_SUCH_OPERATION);
 	is_no_route("GET", "/$meta", ROUTE_NO_SUCH_OPERATION);
-	is_no_route("PATCH", "/Patient/1", ROUTE_BAD_METHOD);
+	is_route("PATCH", "/Patient/1", INTERACTION_PATCH);
+	is_route("PATCH", "/Patient?identifier=x", INTERACTION_PATCH_CONDITIONAL);
+	is_no_route("PATCH", "/Patient/1/_history", ROUTE_BAD_METHOD);
+	is_no_route("POST", "/Patient/1", ROUTE_BAD_METHOD);
 	is_no_route("get", "/Patient/1", ROUTE_BAD_METHOD);
 	route("GET", "/Patient/a-1/_history/17?x=y", &r);
 	is_str(r.id, STR("a-1"), "the id");
@@ -313,9 +316,9 @@ test_routes(void)
 	is_str(r.query, STR("x=y"), "the query");
 	route("GET", "/Patient/a/_history/07", &r);
 	is_int(r.version, 0, "no version of ours is written with a zero before it");
-	route("PATCH", "/Patient/1", &r);
+	route("POST", "/Patient/1", &r);
 	route_allow(r.allowed, allow);
-	is_str(str_from(allow), STR("GET, HEAD, PUT, DELETE, OPTIONS"), "what an instance allows");
+	is_str(str_from(allow), STR("GET, HEAD, PUT, DELETE, PATCH, OPTIONS"), "what an instance allows");
 	is_str(route_suggest_type(pack, STR("Patiant")), STR("Patient"), "suggests");
 }
 
