@@ -19,6 +19,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/merge.scenario \
 	tests/scenario/parts.scenario \
 	tests/scenario/patch.scenario \
+	tests/scenario/patch_access.scenario \
 	tests/scenario/misbehave.scenario \
 	tests/scenario/plugin.scenario \
 	tests/scenario/rest.scenario \
