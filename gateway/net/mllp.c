@@ -13,6 +13,7 @@ enum {
 enum state {
 	BETWEEN, /* outside frames */
 	INSIDE,
+	ENDING, /* behind <FS>: <CR> must follow */
 	REFUSED,
 };
 
@@ -101,7 +102,6 @@ static ssize_t
 feed_inside(struct mllp *m, const char *p, size_t len, enum mllp_next *next, struct error *err)
 {
 	size_t n = find_end(p, len), room = m->max_bytes - m->message.len;
-	struct str whole;
 
 	if (n > room) {
 		buf_put(&m->message, p, room);
@@ -113,18 +113,30 @@ feed_inside(struct mllp *m, const char *p, size_t len, enum mllp_next *next, str
 		forget_message(m);
 		return (ssize_t)n + 1;
 	}
-	if (n < len && m->message.len == 0) {
-		whole = str_of(p, n);
-	} else {
-		buf_put(&m->message, p, n);
-		if (n == len)
-			return (ssize_t)n;
-		whole = buf_str(&m->message);
+	if (len - n >= 2 && p[n + 1] == CR && m->message.len == 0) {
+		m->state = BETWEEN; /* whole in one piece: not copied */
+		*next = m->fn(m->ctx, str_of(p, n));
+		return (ssize_t)n + 2;
 	}
-	m->state = BETWEEN;
-	*next = m->fn(m->ctx, whole);
-	forget_message(m);
+	buf_put(&m->message, p, n);
+	if (n == len)
+		return (ssize_t)n;
+	m->state = ENDING;
 	return (ssize_t)n + 1;
+}
+
+/* Behind <FS>. The next message may start at once; anything else shows that
+ * the <FS> was part of a value, and that the message is not whole. */
+static ssize_t
+feed_ending(struct mllp *m, char c, enum mllp_next *next, struct error *err)
+{
+	if (c != CR && c != MLLP_VT)
+		return refuse(m, ERROR_INVALID,
+		    "the peer sends <FS> inside a message; a message cannot hold it", err);
+	m->state = BETWEEN;
+	*next = m->fn(m->ctx, buf_str(&m->message));
+	forget_message(m);
+	return c == CR;
 }
 
 ssize_t
@@ -141,6 +153,8 @@ mllp_feed(struct mllp *m, const void *bytes, size_t len, struct error *err)
 			n = feed_between(m, p + used, len - used, err);
 		else if (m->state == INSIDE)
 			n = feed_inside(m, p + used, len - used, &next, err);
+		else if (m->state == ENDING)
+			n = feed_ending(m, p[used], &next, err);
 		else
 			n = refuse(m, ERROR_INVALID, "the stream was refused before", err);
 		if (n < 0)
@@ -159,7 +173,7 @@ mllp_partial(const struct mllp *m)
 bool
 mllp_is_inside(const struct mllp *m)
 {
-	return m->state == INSIDE;
+	return m->state == INSIDE || m->state == ENDING;
 }
 
 uint64_t

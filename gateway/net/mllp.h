@@ -4,10 +4,10 @@
  * Decodes one connection's byte stream. Does no I/O; the messages found do
  * not depend on how the stream was cut into calls. One thread at a time.
  *
- * As the field has it, against the letter of the standard: a message ends at
- * <FS>, and the <CR> behind it may be missing (the content cannot hold <FS>);
- * <CR>, <LF> and other bytes between frames are skipped, up to MLLP_GARBAGE in
- * a row. A <VT> inside a message means that the peer gave the message up and
+ * A <FS> that neither <CR> nor the next <VT> follows stands inside a value: the
+ * peer is out of step then, for the rest of the message would be lost. Against
+ * the letter of the standard, as the field has it: <CR>, <LF> and other bytes
+ * between frames are skipped, up to MLLP_GARBAGE in a row. A <VT> inside a message means that the peer gave the message up and
  * starts anew: what came before is dropped and counted; it was never
  * acknowledged, so nothing is lost silently.
  */

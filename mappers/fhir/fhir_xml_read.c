@@ -25,7 +25,10 @@ enum {
 static const char *
 here(const struct xml_reader *x)
 {
-	return (const char *)x->ctxt->input->cur;
+	const xmlParserInput *input = x->ctxt->input;
+
+	/* Out of memory, libxml2 may have let go of its input. */
+	return input && input->cur ? (const char *)input->cur : x->r.lex.start;
 }
 
 /* The '<' of the start tag that `inside` stands in: no value holds one. */

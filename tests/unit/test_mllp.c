@@ -123,8 +123,11 @@ main(void)
 	check(STR("\x0b\x1c\r"), "[]", "an empty one");
 	check(STR("\x0b"
 		  "A\x1c\x0b"
-		  "B\x1c"),
-	    "[A][B]", "the CR missing");
+		  "B\x1c\r"),
+	    "[A][B]", "the CR missing before the next message");
+	check(STR("\x0b"
+		  "A\x1c"),
+	    "inside<A>", "an end that is not whole");
 	check(STR("\r\n \x0b"
 		  "A\x1c\r\n\n\x1c\x0b"
 		  "B\x1c\r"),

@@ -174,8 +174,13 @@ test_messages(void)
 	is_int(in_work_most, 1, "one at a time is in work");
 	check(STR("\x0b"
 		  "A\x1c\x0b"
-		  "B\x1c"),
-	    1000, STR(FRAME("ACK A") FRAME("ACK B")), false, "the CR missing");
+		  "B\x1c\r"),
+	    1000, STR(FRAME("ACK A") FRAME("ACK B")), false,
+	    "the CR missing before the next message");
+	check(STR("\x0b"
+		  "A\x1c"
+		  "rest\x1c\r"),
+	    1000, STR(FRAME("AR invalid <A>")), true, "an FS inside a value");
 	check(STR("\x0b"
 		  "cut\x0b"
 		  "B\x1c\r"),
