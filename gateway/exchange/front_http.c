@@ -35,6 +35,8 @@ transform(struct exchange *x)
 	x->heavy = x->heavy || h->format.pretty || h->answer_format == FHIR_FORMAT_XML ||
 		   x->batch.kind != BATCH_SINGLE || h->route.method == FHIR_PATCH ||
 		   !(flags & (INTERACTION_POINT | INTERACTION_WRITES));
+	if (x->batch.kind == BATCH_SINGLE)
+		x->batch.calls->may_stream = true;
 	if (!(flags & INTERACTION_WRITES))
 		return DONE;
 	return exchange_work(x, transform_work, x->heavy);
@@ -171,11 +173,20 @@ on_abort(void *ctx, struct http_request *r)
 	struct http_exchange *h = r->user;
 
 	(void)ctx;
+	if (h && h->x.stage == ANSWERED)
+		http_stream_abort(h);
 	if (!h || h->x.stage != IDENTIFIED || h->has_body)
 		return;
 	h->x.rule = "cut off";
 	exchange_fail(&h->x, 400, NULL, STR(""), "the connection ended inside the body");
 	exchange_refuse(&h->x);
+}
+
+static void
+on_room(void *ctx, struct http_request *r)
+{
+	(void)ctx;
+	http_stream_go_on(r->user);
 }
 
 struct http_handler
@@ -187,5 +198,6 @@ front_http_handler(struct http_listener *l)
 		.on_request = on_request,
 		.on_refused = on_refused,
 		.on_abort = on_abort,
+		.on_room = on_room,
 	};
 }

@@ -117,6 +117,8 @@ http_exchange_finish(struct exchange *x, struct worker *w)
 	x->status = b->status;
 	if (!b->body.len)
 		return DONE;
+	if (b->kind == BATCH_SINGLE && b->calls->rest)
+		return http_stream_new(h, w) == 0 ? DONE : fail_too_large(x);
 	if ((h->format.pretty || h->answer_format != FHIR_FORMAT_JSON) && write_anew(h, w) != DONE)
 		return FAILED;
 	compress(h);
@@ -154,6 +156,7 @@ http_exchange_refuse(struct exchange *x)
 	struct arena spare;
 	struct buf *out = new_made(h);
 
+	http_stream_drop(h);
 	arena_init(&spare, OUTCOME_MOST, ARENA_WIPE);
 	if (!f->first) {
 		note_full_arena(&other, &spare);
@@ -279,6 +282,10 @@ http_exchange_send(struct exchange *x)
 	if (h->has_plain) {
 		http_body_reset(&h->plain);
 		buf_release(&h->plain.memory);
+	}
+	if (h->stream) {
+		http_stream_send(h, &a);
+		return;
 	}
 	if (h->made && a.body.len) {
 		a.release = drop_made;

@@ -11,6 +11,8 @@
 #include "gateway/net/http_body.h"
 #include "mappers/fhir/fhir_format.h"
 
+struct http_stream;
+
 struct http_exchange {
 	struct exchange x;
 	struct http_request *r;
@@ -31,6 +33,7 @@ struct http_exchange {
 	struct http_body plain; /* the body without its coding, with has_plain */
 	struct buf *made;	/* holds the answer's body, where it was written anew;
 				 * NULL: it was not */
+	struct http_stream *stream; /* an answer in pieces; NULL: it is whole */
 	const char *interaction;
 	char challenge[ACCESS_CHALLENGE_TEXT];
 };
@@ -58,6 +61,23 @@ void http_exchange_refuse(struct exchange *x);
 
 /* Send it. */
 void http_exchange_send(struct exchange *x);
+
+/* http_stream.c: answers in pieces, each made when the client has taken enough
+ * of those before. */
+
+/* Begin with the single call's body, whose rest is to come: the first piece is
+ * made of it. Returns 0, or -1 when it cannot be made in the format. */
+int http_stream_new(struct http_exchange *h, struct worker *w);
+
+/* Nothing was sent of it. Freeing none is fine. */
+void http_stream_drop(struct http_exchange *h);
+
+/* Send the head and then all of it, and end the request. Loop thread. */
+void http_stream_send(struct http_exchange *h, const struct http_answer *a);
+
+/* There is room again; the client has gone. */
+void http_stream_go_on(struct http_exchange *h);
+void http_stream_abort(struct http_exchange *h);
 
 /* A text without an exchange. */
 void http_exchange_answer_plain(struct http_request *r, int status, const char *text);

@@ -18,6 +18,7 @@
 #include "gateway/store/store.h"
 #include "profiles/record.h"
 
+struct bundle_source;
 struct error;
 
 enum prefer_return {
@@ -40,6 +41,7 @@ struct fhir_call {
 	struct fhir_conditions conditions;
 	enum prefer_return prefer;
 	bool lenient;		     /* Prefer: handling=lenient */
+	bool may_stream;	     /* a long answer may go out in pieces */
 	struct str form;	     /* body of POST _search, percent-encoded */
 	struct str full_url;	     /* of an entry */
 	const struct record *record; /* the body; NULL: none */
@@ -59,6 +61,7 @@ struct fhir_call {
 	/* Answered: */
 	int status;	 /* 0: not yet */
 	struct str body; /* JSON; empty: none */
+	struct bundle_source *rest; /* what comes behind the body; NULL: it is whole */
 	uint64_t version;
 	int64_t updated;
 	struct str location;	 /* absolute, with version; of creates and updates */

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/percent.h"
-#include "gateway/fhir/bundle.h"
+#include "gateway/fhir/bundle_source.h"
 #include "gateway/fhir/search_query.h"
 
 /* What the parameters of a history ask for (R4, 3.1.0.10). */
@@ -95,33 +95,8 @@ page_link(const struct fhir_service *s, struct fhir_call *c, const struct histor
 }
 
 static void
-put_version(const struct fhir_service *s, struct fhir_call *c, struct bundle_writer *w,
-    const struct store_version *v)
-{
-	static const char *const methods[] = {
-		[STORE_CREATE] = "POST",
-		[STORE_UPDATE] = "PUT",
-		[STORE_DELETE] = "DELETE",
-	};
-	struct str local = call_local_url(c, s->pack, v->type, v->id, 0);
-	struct bundle_entry e = {
-		.full_url = str_printf(c->arena, "%.*s/%.*s", STR_ARG(s->base), STR_ARG(local)),
-		.resource = v->deleted ? STR("") : v->body,
-		.method = methods[v->deleted ? STORE_DELETE : v->verb],
-		.request_url = v->verb == STORE_CREATE ? call_type_name(s->pack, v->type) : local,
-		.status = v->deleted	    ? 204
-			  : v->version == 1 ? 201
-					    : 200,
-		.version = v->version,
-		.updated = v->updated,
-	};
-
-	bundle_put(w, &e);
-}
-
-static void
 compose(const struct fhir_service *s, struct fhir_call *c, const struct history_params *h,
-    const struct store_page *page)
+    const struct store_page *page, struct store_reader *r)
 {
 	struct bundle_link links[2] = { { "self", page_link(s, c, h, NULL) } };
 	struct bundle_head head = {
@@ -131,9 +106,7 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct history_
 		.links = links,
 		.link_count = 1,
 	};
-	struct bundle_writer w;
-	struct str *found = arena_calloc(c->arena, page->count + 1, sizeof(*found));
-	struct buf out;
+	struct bundle_source *source = ARENA_NEW(c->arena, struct bundle_source);
 
 	if (page->more) {
 		char cursor[SEARCH_CURSOR_TEXT];
@@ -143,26 +116,12 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct history_
 		links[head.link_count++] = (struct bundle_link){ "next",
 			page_link(s, c, h, cursor) };
 	}
-	buf_init(&out, s->max_answer);
-	out.wipe = true;
-	bundle_begin(&w, &out, &head);
-	for (uint32_t i = 0; i < page->count; i++) {
-		const struct store_version *v = &page->at[i];
-
-		put_version(s, c, &w, v);
-		if (found)
-			found[i] = call_local_url(c, s->pack, v->type, v->id, v->version);
+	if (!source) {
+		call_fail(c, 413, NULL, STR(""), "the request is too large");
+		return;
 	}
-	bundle_end(&w);
-	c->body = out.full || !found ? (struct str){ NULL, 0 } : str_dup(c->arena, buf_str(&out));
-	buf_release(&out);
-	c->found = found;
-	c->found_count = found ? page->count : 0;
-	if (c->body.p)
-		c->status = 200;
-	else
-		call_fail(c, 413, "too-costly", STR(""),
-		    "the page is too large; ask for fewer with _count");
+	*source = (struct bundle_source){ .service = s, .page = *page, .history = true };
+	bundle_source_answer(source, c, r, &head);
 }
 
 /* An empty page of a resource: is there one at all? */
@@ -196,6 +155,7 @@ history_run(const struct fhir_service *s, struct fhir_call *c, struct store_read
 		    .before_row = h.row,
 		    .count = h.count,
 		    .want_total = true,
+		    .bodiless = true,
 		    .visibility = c->decision.visibility,
 		},
 		c->arena, &page, &err) != 0) {
@@ -206,5 +166,5 @@ history_run(const struct fhir_service *s, struct fhir_call *c, struct store_read
 		call_fail_missing(c, s->pack);
 		return;
 	}
-	compose(s, c, &h, &page);
+	compose(s, c, &h, &page, r);
 }

@@ -1,6 +1,7 @@
 libgateway_a_SOURCES += \
 	gateway/fhir/batch.c gateway/fhir/batch.h \
 	gateway/fhir/bundle.c gateway/fhir/bundle.h \
+	gateway/fhir/bundle_source.c gateway/fhir/bundle_source.h \
 	gateway/fhir/call.c gateway/fhir/call.h \
 	gateway/fhir/capability.c gateway/fhir/capability.h \
 	gateway/fhir/history.c \

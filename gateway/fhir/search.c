@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/percent.h"
-#include "gateway/fhir/bundle.h"
+#include "gateway/fhir/bundle_source.h"
 #include "gateway/fhir/outcome.h"
 #include "gateway/fhir/part.h"
 #include "gateway/fhir/search_query.h"
@@ -73,53 +73,25 @@ page_link(const struct fhir_service *s, struct fhir_call *c, const struct search
 	return url;
 }
 
-/* With lenient handling: what was left out, as an entry of mode outcome. */
-static void
-put_warnings(const struct fhir_service *s, struct fhir_call *c, struct bundle_writer *w)
+/* With lenient handling: what was left out, as the text of an outcome. */
+static struct str
+warnings_of(const struct fhir_service *s, struct fhir_call *c)
 {
+	struct str text = STR("");
 	struct buf outcome;
 
 	if (!c->findings.first)
-		return;
+		return text;
 	buf_init(&outcome, 1 << 20);
 	if (outcome_write(s->pack, &c->findings, 0, &outcome) == 0)
-		bundle_put(w, &(struct bundle_entry){
-				  .resource = buf_str(&outcome),
-				  .search_mode = "outcome",
-			      });
+		text = str_dup(c->arena, buf_str(&outcome));
 	buf_release(&outcome);
-}
-
-static int
-put_matches(const struct fhir_service *s, struct fhir_call *c, const struct store_page *page,
-    struct part_cutter *cutter, struct bundle_writer *w)
-{
-	struct str *found = arena_calloc(c->arena, page->count + 1, sizeof(*found));
-
-	for (uint32_t i = 0; found && i < page->count; i++) {
-		const struct store_version *v = &page->at[i];
-		struct str local = call_local_url(c, s->pack, v->type, v->id, 0);
-		struct error err;
-		struct str body = part_cut(cutter, v->body, &err);
-
-		if (!body.p)
-			return call_fail_error(c, &err);
-		bundle_put(w, &(struct bundle_entry){
-				  .full_url = str_printf(
-				      c->arena, "%.*s/%.*s", STR_ARG(s->base), STR_ARG(local)),
-				  .resource = body,
-				  .search_mode = "match",
-			      });
-		found[i] = call_local_url(c, s->pack, v->type, v->id, v->version);
-		c->found_count++;
-	}
-	c->found = found;
-	return 0;
+	return text;
 }
 
 static void
 compose(const struct fhir_service *s, struct fhir_call *c, const struct search_query *q,
-    const struct store_page *page)
+    const struct store_page *page, struct store_reader *r)
 {
 	struct bundle_link links[2] = { { "self", page_link(s, c, q, NULL) } };
 	struct bundle_head head = {
@@ -129,9 +101,7 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct search_q
 		.links = links,
 		.link_count = 1,
 	};
-	struct bundle_writer w;
-	struct part_cutter cutter;
-	struct buf out;
+	struct bundle_source *source = ARENA_NEW(c->arena, struct bundle_source);
 
 	if (page->more && !q->count_only) {
 		char cursor[SEARCH_CURSOR_TEXT];
@@ -141,22 +111,17 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct search_q
 		links[head.link_count++] = (struct bundle_link){ "next",
 			page_link(s, c, q, cursor) };
 	}
-	buf_init(&out, s->max_answer);
-	out.wipe = true;
-	bundle_begin(&w, &out, &head);
-	part_cutter_init(&cutter, s, &q->subset);
-	put_matches(s, c, page, &cutter, &w);
-	part_cutter_release(&cutter);
-	put_warnings(s, c, &w);
-	bundle_end(&w);
-	c->body = out.full || !c->found ? (struct str){ NULL, 0 }
-					: str_dup(c->arena, buf_str(&out));
-	buf_release(&out);
-	if (c->body.p && !call_failed(c))
-		c->status = 200;
-	else if (!call_failed(c))
-		call_fail(c, 413, "too-costly", STR(""),
-		    "the page is too large; ask for fewer with _count");
+	if (!source) {
+		call_fail(c, 413, NULL, STR(""), "the search is too large");
+		return;
+	}
+	*source = (struct bundle_source){
+		.service = s,
+		.page = *page,
+		.subset = q->subset,
+		.warnings = warnings_of(s, c),
+	};
+	bundle_source_answer(source, c, r, &head);
 }
 
 static bool
@@ -209,9 +174,10 @@ search_run(const struct fhir_service *s, struct fhir_call *c, struct store_reade
 		c->status = status_of(c);
 		return;
 	}
+	q.store.bodiless = true;
 	if (store_search(r, &q.store, c->arena, &page, &err) != 0) {
 		call_fail_error(c, &err);
 		return;
 	}
-	compose(s, c, &q, &page);
+	compose(s, c, &q, &page, r);
 }

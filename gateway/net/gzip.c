@@ -149,3 +149,47 @@ gzip_put(struct str in, struct buf *out)
 	deflateEnd(&stream);
 	return result == Z_STREAM_END ? 0 : -1;
 }
+
+struct gzip {
+	z_stream stream;
+};
+
+struct gzip *
+gzip_new(void)
+{
+	struct gzip *z = xcalloc(1, sizeof(*z));
+
+	if (deflateInit2(&z->stream, LEVEL, Z_DEFLATED, MAX_WBITS + WITH_GZIP, MAX_MEM_LEVEL,
+		Z_DEFAULT_STRATEGY) != Z_OK)
+		abort();
+	return z;
+}
+
+void
+gzip_free(struct gzip *z)
+{
+	if (!z)
+		return;
+	deflateEnd(&z->stream);
+	free(z);
+}
+
+int
+gzip_feed(struct gzip *z, struct str in, bool last, struct buf *out)
+{
+	z_stream *s = &z->stream;
+
+	if (in.len > AT_ONCE)
+		return -1;
+	s->next_in = (unsigned char *)in.p;
+	s->avail_in = (uInt)in.len;
+	do {
+		if (!buf_reserve(out, PIECE))
+			return -1;
+		s->next_out = (unsigned char *)out->p + out->len;
+		s->avail_out = PIECE;
+		deflate(s, last ? Z_FINISH : Z_NO_FLUSH);
+		out->len += PIECE - s->avail_out;
+	} while (s->avail_out == 0);
+	return 0;
+}

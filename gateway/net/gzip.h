@@ -46,4 +46,16 @@ int gunzip_end(struct gunzip *z, struct error *err);
  */
 int gzip_put(struct str in, struct buf *out);
 
+/* A text that is being compressed piece by piece. */
+struct gzip;
+
+struct gzip *gzip_new(void);
+void gzip_free(struct gzip *z);
+
+/*
+ * Compress the next bytes (last: and end the member), and append what comes
+ * out to out. Returns 0; -1 when out is full.
+ */
+int gzip_feed(struct gzip *z, struct str in, bool last, struct buf *out);
+
 #endif

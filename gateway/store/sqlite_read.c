@@ -232,7 +232,8 @@ walk_page(struct sq_conn *c, const struct walk *w, struct arena *a, struct store
 		out->more = out->count == most;
 		if (out->more)
 			break;
-		if (sq_version(st, w->names, a, v, err) < 0 || sq_read_body(c, a, v, err) < 0) {
+		if (sq_version(st, w->names, a, v, err) < 0 ||
+		    (!w->h->bodiless && sq_read_body(c, a, v, err) < 0)) {
 			rc = -1;
 			break;
 		}
@@ -293,6 +294,18 @@ store_read_history(struct store_reader *r, const struct store_history *h, struct
 	sq_deadline_end(&r->conn);
 	sq_run(&r->conn, SQ_COMMIT, "read the store", NULL);
 	return rc;
+}
+
+int
+store_read_body(struct store_reader *r, const struct store_version *v, struct arena *a,
+    struct str *body, struct error *err)
+{
+	struct store_version copy = *v;
+
+	if (sq_read_body(&r->conn, a, &copy, err) < 0)
+		return -1;
+	*body = copy.body;
+	return 0;
 }
 
 bool

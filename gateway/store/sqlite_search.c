@@ -783,7 +783,7 @@ store_search(struct store_reader *r, const struct store_query *q, struct arena *
 	if (sq_run(&r->conn, SQ_BEGIN_READ, "read the store", err) < 0)
 		return -1;
 	sq_deadline_start(&r->conn);
-	rc = sq_find(&r->conn, r->names, q, true, &r->scratch, a, out, err);
+	rc = sq_find(&r->conn, r->names, q, !q->bodiless, &r->scratch, a, out, err);
 	sq_deadline_end(&r->conn);
 	sq_run(&r->conn, SQ_COMMIT, "read the store", NULL);
 	arena_reset(&r->scratch);

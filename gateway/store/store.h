@@ -282,6 +282,7 @@ struct store_history {
 	uint64_t before_row;
 	uint32_t count;
 	bool want_total;
+	bool bodiless; /* leave the bodies out: store_read_body() */
 	struct store_visibility visibility;
 };
 int store_read_history(struct store_reader *r, const struct store_history *h, struct arena *a,
@@ -295,6 +296,7 @@ struct store_query {
 	bool ascending; /* by meta.lastUpdated; else newest first */
 	uint32_t count; /* 0: only the total */
 	bool want_total;
+	bool bodiless;	   /* as of a history */
 	uint64_t from_row; /* continue behind this row; 0: start */
 	int64_t moment;	   /* 0: now */
 };
@@ -306,6 +308,13 @@ struct store_query {
  */
 int store_search(struct store_reader *r, const struct store_query *q, struct arena *a,
     struct store_page *out, struct error *err);
+
+/*
+ * Read the body of a version that a page without bodies gave (and that is not
+ * deleted): versions never change. Returns 0, or -1 with *err set.
+ */
+int store_read_body(struct store_reader *r, const struct store_version *v, struct arena *a,
+    struct str *body, struct error *err);
 
 /* For /metrics and tests: current resources of the type (PACK_NONE: all). */
 int store_count(struct store_reader *r, uint32_t type, uint64_t *out, struct error *err);

@@ -187,6 +187,42 @@ test_put(void)
 	free(noise);
 }
 
+/* In pieces of 1, 2, 3, … bytes, none and the rest: one member of the whole. */
+static void
+test_pieces(void)
+{
+	static char plain[200000];
+	struct gzip *z = gzip_new();
+	struct str rest = str_of(plain, sizeof(plain));
+	struct buf packed, out;
+	struct error err;
+	bool fine = true;
+
+	for (size_t i = 0; i < sizeof(plain); i++)
+		plain[i] = (char)('a' + i * i / 7 % 26);
+	buf_init(&packed, 1 << 20);
+	buf_init(&out, 1 << 20);
+	for (size_t n = 1; n < 300; n++) {
+		fine &= gzip_feed(z, str_of(rest.p, n), false, &packed) == 0;
+		rest = str_from_index(rest, n);
+	}
+	fine &= gzip_feed(z, STR(""), false, &packed) == 0;
+	fine &= gzip_feed(z, rest, true, &packed) == 0;
+	gzip_free(z);
+	ok(fine, "pieces are compressed");
+	ok(decode(buf_str(&packed), packed.len / 2, 1 << 20, &out, &err) == 0 &&
+		str_eq(buf_str(&out), str_of(plain, sizeof(plain))),
+	    "and are one plain again");
+	buf_release(&packed);
+	buf_release(&out);
+	buf_init(&packed, 100);
+	z = gzip_new();
+	ok(gzip_feed(z, str_of(plain, sizeof(plain)), true, &packed) == -1,
+	    "what does not fit is told");
+	gzip_free(z);
+	buf_release(&packed);
+}
+
 int
 main(void)
 {
@@ -194,5 +230,6 @@ main(void)
 	test_damage();
 	test_limits();
 	test_put();
+	test_pieces();
 	return tap_done();
 }
