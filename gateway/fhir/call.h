@@ -59,8 +59,8 @@ struct fhir_call {
 	uint32_t op;		  /* number of its op in the write; PACK_NONE: none */
 
 	/* Answered: */
-	int status;	 /* 0: not yet */
-	struct str body; /* JSON; empty: none */
+	int status;		    /* 0: not yet */
+	struct str body;	    /* JSON; empty: none */
 	struct bundle_source *rest; /* what comes behind the body; NULL: it is whole */
 	uint64_t version;
 	int64_t updated;

@@ -182,6 +182,33 @@ def test_connection(tap, gateway):
            'HTTP/1.0 reads it to the end of the connection', head)
 
 
+def test_stalled():
+    """Nobody takes anything for the write timeout: cut, without a false end."""
+    gateway = Gateway(fhir='  listen: 127.0.0.1:0\n  timeouts:\n    write: 500 ms\n')
+    with gateway:
+        fill(gateway)
+        time.sleep(1)
+        files = open_files(gateway)
+        s = ask(gateway, SEARCH)
+        take(s, 1000)
+        for _ in range(200):
+            if open_files(gateway) <= files:
+                break
+            time.sleep(0.1)
+        closed = open_files(gateway) <= files
+        got = b''
+        try:
+            while True:
+                piece = s.recv(1 << 20)
+                if not piece:
+                    break
+                got += piece
+        except ConnectionError:
+            pass
+        s.close()
+        return closed, got, gateway.stop()
+
+
 def main():
     need_pack()
     tap = Tap()
@@ -196,6 +223,11 @@ def main():
         test_gone(tap, gateway)
         tap.same(gateway.stop(), 0, 'the gateway stops well')
         tap.ok(not [line for line in gateway.log if 'answer-cut' in line], 'nothing was cut')
+    closed, got, status = test_stalled()
+    tap.ok(closed, 'a reader that stalls is cut off after the write timeout')
+    tap.ok(len(got) < 10 * MIB and not got.endswith(b'0\r\n\r\n'),
+           'and what it has does not look whole', len(got))
+    tap.same(status, 0, 'the gateway stops well')
     tap.done()
 
 
