@@ -244,7 +244,7 @@ convert_line(void *ctx, struct str line, uint64_t number, struct error *err)
 	if (line.p)
 		return convert_one(c, line, number, err);
 	fprintf(stderr, "%s:%llu:1: error: the line is longer than %u MiB\n", c->file,
-	    (unsigned long long)number, LINE_MOST >> 20);
+	    (unsigned long long)number, (unsigned)LINE_MOST >> 20);
 	c->found_errors = true;
 	return 0;
 }

@@ -30,8 +30,8 @@ struct http_exchange {
 	bool is_json_patch; /* the body is no resource */
 	bool packed;	    /* the answer is gzip */
 	struct str body;
-	struct http_body plain; /* the body without its coding, with has_plain */
-	struct buf *made;	/* holds the answer's body, where it was written anew;
+	struct http_body plain;	    /* the body without its coding, with has_plain */
+	struct buf *made;	    /* holds the answer's body, where it was written anew;
 				 * NULL: it was not */
 	struct http_stream *stream; /* an answer in pieces; NULL: it is whole */
 	const char *interaction;

@@ -133,10 +133,10 @@ feed_ending(struct mllp *m, char c, enum mllp_next *next, struct error *err)
 	if (c != CR && c != MLLP_VT)
 		return refuse(m, ERROR_INVALID,
 		    "the peer sends <FS> inside a message; a message cannot hold it", err);
-	m->state = BETWEEN;
+	m->state = c == CR ? BETWEEN : INSIDE;
 	*next = m->fn(m->ctx, buf_str(&m->message));
 	forget_message(m);
-	return c == CR;
+	return 1;
 }
 
 ssize_t

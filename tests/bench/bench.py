@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures firedoor, each number beside a reference in the same run.
 
-Called by ./run bench [NAME…]; names: start, json, read, mllp, convert, fhirpath.
+Called by ./run bench [NAME…]; names: start, json, xml, read, mllp, convert,
+fhirpath.
 """
 import argparse
 import bz2
@@ -107,20 +108,31 @@ def bench_start():
 
 
 def bench_json():
+    bench_format('JSON', 'bench_json')
+
+
+def bench_xml():
+    bench_format('XML', 'bench_xml')
+
+
+def bench_format(name, program):
+    """All files together, then a single Patient."""
     folder = tempfile.mkdtemp(prefix='firedoor-json-')
     files = []
     for path in sorted(glob.glob(os.path.join(SUITES, 'synthea', '*.bz2')))[2:7]:
-        name = os.path.join(folder, os.path.basename(path)[:-4])
-        with open(name, 'wb') as f:
+        file = os.path.join(folder, os.path.basename(path)[:-4])
+        with open(file, 'wb') as f:
             f.write(bz2.open(path).read())
-        files.append(name)
+        files.append(file)
+    runs = [files] if files else []
     example = os.path.join(os.environ.get('FIREDOOR_PACKAGE_DIR', ''), 'Patient-example.json')
     if os.path.exists(example):
-        files.append(example)
-    if not files:
-        return no_row('JSON', 'neither the Synthea bundles nor the package are here')
-    out = subprocess.run([os.path.join(PROGRAMS, 'bench_json')] + files, stdout=subprocess.PIPE, check=True)
-    print(out.stdout.decode().rstrip())
+        runs.append([example])
+    if not runs:
+        return no_row(name, 'neither the Synthea bundles nor the package are here')
+    for run in runs:
+        out = subprocess.run([os.path.join(PROGRAMS, program)] + run, stdout=subprocess.PIPE, check=True)
+        print(out.stdout.decode().rstrip())
     shutil.rmtree(folder)
     return None
 
@@ -211,8 +223,8 @@ def bench_fhirpath():
     return None
 
 
-ALL = {'start': bench_start, 'json': bench_json, 'read': bench_read, 'mllp': bench_mllp,
-       'convert': bench_convert, 'fhirpath': bench_fhirpath}
+ALL = {'start': bench_start, 'json': bench_json, 'xml': bench_xml, 'read': bench_read,
+       'mllp': bench_mllp, 'convert': bench_convert, 'fhirpath': bench_fhirpath}
 
 
 def main():

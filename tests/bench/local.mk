@@ -1,5 +1,7 @@
 # Built by `make bench-programs` only; tests/bench/bench.py runs them.
-EXTRA_PROGRAMS = tests/bench/bench_fhirpath tests/bench/bench_http tests/bench/bench_json tests/bench/bench_v2 tests/bench/mllp_load
+EXTRA_PROGRAMS = tests/bench/bench_fhirpath tests/bench/bench_http \
+	tests/bench/bench_json tests/bench/bench_v2 tests/bench/bench_xml \
+	tests/bench/mllp_load
 bench-programs: $(EXTRA_PROGRAMS)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
@@ -16,3 +18,5 @@ tests_bench_bench_v2_SOURCES = tests/bench/bench_v2.c
 tests_bench_bench_v2_LDADD = $(MAPPERS_FLOOR)
 tests_bench_bench_fhirpath_SOURCES = tests/bench/bench_fhirpath.c
 tests_bench_bench_fhirpath_LDADD = $(MAPPERS_FLOOR)
+tests_bench_bench_xml_SOURCES = tests/bench/bench_xml.c
+tests_bench_bench_xml_LDADD = $(MAPPERS_FLOOR)

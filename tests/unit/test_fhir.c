@@ -318,7 +318,8 @@ test_routes(void)
 	is_int(r.version, 0, "no version of ours is written with a zero before it");
 	route("POST", "/Patient/1", &r);
 	route_allow(r.allowed, allow);
-	is_str(str_from(allow), STR("GET, HEAD, PUT, DELETE, PATCH, OPTIONS"), "what an instance allows");
+	is_str(str_from(allow), STR("GET, HEAD, PUT, DELETE, PATCH, OPTIONS"),
+	    "what an instance allows");
 	is_str(route_suggest_type(pack, STR("Patiant")), STR("Patient"), "suggests");
 }
 
