@@ -7,3 +7,4 @@ include tests/fuzz/local.mk
 include tests/bench/local.mk
 EXTRA_DIST += tests/README.md tests/tap.h
 TESTS += $(check_PROGRAMS)
+EXTRA_DIST += tests/conformance/README.md tests/fuzz/README.md tests/lint tests/unit/README.md
