@@ -76,6 +76,42 @@ buf_put_str(struct buf *b, struct str s)
 	buf_put(b, s.p, s.len);
 }
 
+/*
+ * For writers that make room once for several pieces: after buf_room() the
+ * pieces it was for are added without a check, short ones without a call.
+ */
+static inline bool
+buf_room(struct buf *b, size_t n)
+{
+	return n <= b->cap - b->len || buf_reserve(b, n);
+}
+
+static inline void
+buf_add_byte(struct buf *b, char c)
+{
+	b->p[b->len++] = c;
+}
+
+static inline void
+buf_add(struct buf *b, struct str s)
+{
+	char *o = b->p + b->len;
+
+	b->len += s.len;
+	if (s.len > 16) {
+		memcpy(o, s.p, s.len);
+	} else if (s.len >= 8) {
+		memcpy(o, s.p, 8);
+		memcpy(o + s.len - 8, s.p + s.len - 8, 8);
+	} else if (s.len >= 4) {
+		memcpy(o, s.p, 4);
+		memcpy(o + s.len - 4, s.p + s.len - 4, 4);
+	} else {
+		for (size_t i = 0; i < s.len; i++)
+			o[i] = s.p[i];
+	}
+}
+
 /* A NUL-ended text, without the NUL. */
 static inline void
 buf_puts(struct buf *b, const char *s)

@@ -33,42 +33,6 @@ struct writer {
 
 static void write_value(struct writer *w, uint32_t i);
 
-static inline bool
-room(struct writer *w, size_t n)
-{
-	struct buf *b = w->out;
-
-	return n <= b->cap - b->len || buf_reserve(b, n);
-}
-
-/* The following have room already. */
-static inline void
-add_byte(struct writer *w, char c)
-{
-	w->out->p[w->out->len++] = c;
-}
-
-/* Texts are mostly short: without a call then. */
-static inline void
-add(struct writer *w, struct str s)
-{
-	char *o = w->out->p + w->out->len;
-
-	w->out->len += s.len;
-	if (s.len > 16) {
-		memcpy(o, s.p, s.len);
-	} else if (s.len >= 8) {
-		memcpy(o, s.p, 8);
-		memcpy(o + s.len - 8, s.p + s.len - 8, 8);
-	} else if (s.len >= 4) {
-		memcpy(o, s.p, 4);
-		memcpy(o + s.len - 4, s.p + s.len - 4, 4);
-	} else {
-		for (size_t i = 0; i < s.len; i++)
-			o[i] = s.p[i];
-	}
-}
-
 /* Put one byte of a string that cannot stand as it is. */
 static void
 add_escape(struct writer *w, unsigned char c)
@@ -78,15 +42,15 @@ add_escape(struct writer *w, unsigned char c)
 	};
 	static const char hex[] = "0123456789abcdef";
 
-	add_byte(w, '\\');
+	buf_add_byte(w->out, '\\');
 	if (c == '"' || c == '\\') {
-		add_byte(w, (char)c);
+		buf_add_byte(w->out, (char)c);
 	} else if (letters[c]) {
-		add_byte(w, letters[c]);
+		buf_add_byte(w->out, letters[c]);
 	} else {
-		add(w, STR("u00"));
-		add_byte(w, hex[c >> 4]);
-		add_byte(w, hex[c & 15]);
+		buf_add(w->out, STR("u00"));
+		buf_add_byte(w->out, hex[c >> 4]);
+		buf_add_byte(w->out, hex[c & 15]);
 	}
 }
 
@@ -106,7 +70,7 @@ put_escaped(struct writer *w, struct str s)
 {
 	const char *p = s.p, *end = p + s.len;
 
-	if (!room(w, s.len + AROUND))
+	if (!buf_room(w->out, s.len + AROUND))
 		return;
 	for (;;) {
 		char *o = w->out->p + w->out->len;
@@ -137,7 +101,7 @@ put_escaped(struct writer *w, struct str s)
 		if (p == end)
 			return;
 		add_escape(w, (unsigned char)*p++);
-		if (!room(w, (size_t)(end - p) + AROUND))
+		if (!buf_room(w->out, (size_t)(end - p) + AROUND))
 			return;
 	}
 }
@@ -146,9 +110,9 @@ put_escaped(struct writer *w, struct str s)
 static void
 put_line(struct writer *w)
 {
-	if (!w->pretty || !room(w, 1 + (size_t)w->depth * INDENT + AROUND))
+	if (!w->pretty || !buf_room(w->out, 1 + (size_t)w->depth * INDENT + AROUND))
 		return;
-	add_byte(w, '\n');
+	buf_add_byte(w->out, '\n');
 	memset(w->out->p + w->out->len, ' ', (size_t)w->depth * INDENT);
 	w->out->len += (size_t)w->depth * INDENT;
 }
@@ -156,9 +120,9 @@ put_line(struct writer *w)
 static void
 put_open(struct writer *w, char bracket)
 {
-	if (!room(w, AROUND))
+	if (!buf_room(w->out, AROUND))
 		return;
-	add_byte(w, bracket);
+	buf_add_byte(w->out, bracket);
 	w->depth++;
 }
 
@@ -167,18 +131,18 @@ put_close(struct writer *w, char bracket)
 {
 	w->depth--;
 	put_line(w);
-	if (room(w, AROUND))
-		add_byte(w, bracket);
+	if (buf_room(w->out, AROUND))
+		buf_add_byte(w->out, bracket);
 }
 
 /* Before an item or a member; a comma where it is not the first. */
 static inline void
 put_between(struct writer *w, bool *any)
 {
-	if (!room(w, AROUND))
+	if (!buf_room(w->out, AROUND))
 		return;
 	if (*any)
-		add_byte(w, ',');
+		buf_add_byte(w->out, ',');
 	*any = true;
 	if (w->pretty)
 		put_line(w);
@@ -191,16 +155,16 @@ put_name(struct writer *w, uint32_t element, bool companion, bool *any)
 	const struct pack_element *e = &w->elements[element];
 
 	put_between(w, any);
-	if (!room(w, e->name.len + AROUND))
+	if (!buf_room(w->out, e->name.len + AROUND))
 		return;
-	add_byte(w, '"');
+	buf_add_byte(w->out, '"');
 	if (companion)
-		add_byte(w, '_');
-	add(w, str_of(w->names + e->name.offset, e->name.len));
-	add_byte(w, '"');
-	add_byte(w, ':');
+		buf_add_byte(w->out, '_');
+	buf_add(w->out, str_of(w->names + e->name.offset, e->name.len));
+	buf_add_byte(w->out, '"');
+	buf_add_byte(w->out, ':');
 	if (w->pretty)
-		add_byte(w, ' ');
+		buf_add_byte(w->out, ' ');
 }
 
 static void
@@ -275,9 +239,9 @@ put_string(struct writer *w, enum pack_lexical kind, uint32_t element, struct st
 {
 	uint32_t entry;
 
-	if (!room(w, AROUND))
+	if (!buf_room(w->out, AROUND))
 		return;
-	add_byte(w, '"');
+	buf_add_byte(w->out, '"');
 	if (!w->find)
 		put_escaped(w, text);
 	else if (kind == LEXICAL_XHTML)
@@ -286,8 +250,8 @@ put_string(struct writer *w, enum pack_lexical kind, uint32_t element, struct st
 		splice(w, SPLICE_REFERENCE, entry);
 	else
 		put_escaped(w, text);
-	if (room(w, AROUND))
-		add_byte(w, '"');
+	if (buf_room(w->out, AROUND))
+		buf_add_byte(w->out, '"');
 }
 
 /* The value of a primitive. */
@@ -300,15 +264,15 @@ put_text(struct writer *w, uint32_t i)
 
 	if (lexical_form(kind) == FORM_STRING)
 		put_string(w, kind, element, text);
-	else if (room(w, text.len + AROUND))
-		add(w, text);
+	else if (buf_room(w->out, text.len + AROUND))
+		buf_add(w->out, text);
 }
 
 static void
 put_null(struct writer *w)
 {
-	if (room(w, AROUND))
-		add(w, STR("null"));
+	if (buf_room(w->out, AROUND))
+		buf_add(w->out, STR("null"));
 }
 
 static bool
@@ -421,11 +385,11 @@ put_resource_type(struct writer *w, uint32_t i, bool *any)
 	struct str name = pack_text(w->pack, w->types[w->r->nodes[i].element].name);
 
 	put_between(w, any);
-	if (!room(w, name.len + AROUND))
+	if (!buf_room(w->out, name.len + AROUND))
 		return;
-	add(w, w->pretty ? STR("\"resourceType\": \"") : STR("\"resourceType\":\""));
-	add(w, name);
-	add_byte(w, '"');
+	buf_add(w->out, w->pretty ? STR("\"resourceType\": \"") : STR("\"resourceType\":\""));
+	buf_add(w->out, name);
+	buf_add_byte(w->out, '"');
 }
 
 /* Node i as an object: an element's children, or a resource. */
@@ -501,13 +465,13 @@ static void
 put_spliced(struct writer *w, struct str name, enum splice_kind kind, bool *any)
 {
 	put_between(w, any);
-	if (!room(w, name.len + AROUND))
+	if (!buf_room(w->out, name.len + AROUND))
 		return;
-	add_byte(w, '"');
-	add(w, name);
-	add(w, STR("\":\""));
+	buf_add_byte(w->out, '"');
+	buf_add(w->out, name);
+	buf_add(w->out, STR("\":\""));
 	splice(w, kind, 0);
-	add_byte(w, '"');
+	buf_add_byte(w->out, '"');
 }
 
 /* meta, with its version and time in front; node `meta`, 0: there is none. */
@@ -518,9 +482,9 @@ put_meta(struct writer *w, uint32_t meta, bool *any)
 	uint32_t next;
 
 	put_between(w, any);
-	if (!room(w, AROUND))
+	if (!buf_room(w->out, AROUND))
 		return;
-	add(w, STR("\"meta\":{"));
+	buf_add(w->out, STR("\"meta\":{"));
 	put_spliced(w, STR("versionId"), SPLICE_VERSION, &inner);
 	put_spliced(w, STR("lastUpdated"), SPLICE_UPDATED, &inner);
 	for (uint32_t i = meta + 1; meta && i < w->r->nodes[meta].end; i = next) {
@@ -530,8 +494,8 @@ put_meta(struct writer *w, uint32_t meta, bool *any)
 		if (!str_is(name, "versionId") && !str_is(name, "lastUpdated"))
 			put_member(w, i, next, &inner);
 	}
-	if (room(w, AROUND))
-		add_byte(w, '}');
+	if (buf_room(w->out, AROUND))
+		buf_add_byte(w->out, '}');
 }
 
 int

@@ -23,42 +23,6 @@ static void write_element(struct writer *w, uint32_t i, bool top);
 
 /* ---- Bytes ----------------------------------------------------------- */
 
-static inline bool
-room(struct writer *w, size_t n)
-{
-	struct buf *b = w->out;
-
-	return n <= b->cap - b->len || buf_reserve(b, n);
-}
-
-/* The following have room already. */
-static inline void
-add_byte(struct writer *w, char c)
-{
-	w->out->p[w->out->len++] = c;
-}
-
-/* Texts are mostly short: without a call then. */
-static inline void
-add(struct writer *w, struct str s)
-{
-	char *o = w->out->p + w->out->len;
-
-	w->out->len += s.len;
-	if (s.len > 16) {
-		memcpy(o, s.p, s.len);
-	} else if (s.len >= 8) {
-		memcpy(o, s.p, 8);
-		memcpy(o + s.len - 8, s.p + s.len - 8, 8);
-	} else if (s.len >= 4) {
-		memcpy(o, s.p, 4);
-		memcpy(o + s.len - 4, s.p + s.len - 4, 4);
-	} else {
-		for (size_t i = 0; i < s.len; i++)
-			o[i] = s.p[i];
-	}
-}
-
 /* Marks the bytes of eight that cannot stand in an attribute as they are; the
  * lowest mark is right. */
 static inline uint64_t
@@ -83,22 +47,22 @@ add_reference(struct writer *w, char c)
 {
 	switch (c) {
 	case '"':
-		add(w, STR("&quot;"));
+		buf_add(w->out, STR("&quot;"));
 		break;
 	case '&':
-		add(w, STR("&amp;"));
+		buf_add(w->out, STR("&amp;"));
 		break;
 	case '<':
-		add(w, STR("&lt;"));
+		buf_add(w->out, STR("&lt;"));
 		break;
 	case '\t':
-		add(w, STR("&#9;"));
+		buf_add(w->out, STR("&#9;"));
 		break;
 	case '\n':
-		add(w, STR("&#10;"));
+		buf_add(w->out, STR("&#10;"));
 		break;
 	default:
-		add(w, STR("&#13;"));
+		buf_add(w->out, STR("&#13;"));
 		break;
 	}
 }
@@ -138,7 +102,7 @@ put_escaped(struct writer *w, struct str s)
 		if (p == end)
 			return;
 		add_reference(w, *p++);
-		if (!room(w, (size_t)(end - p) + AROUND))
+		if (!buf_room(w->out, (size_t)(end - p) + AROUND))
 			return;
 	}
 }
@@ -149,9 +113,9 @@ put_line(struct writer *w)
 {
 	size_t spaces = (size_t)w->depth * INDENT;
 
-	if (!room(w, spaces + AROUND))
+	if (!buf_room(w->out, spaces + AROUND))
 		return;
-	add_byte(w, '\n');
+	buf_add_byte(w->out, '\n');
 	memset(w->out->p + w->out->len, ' ', spaces);
 	w->out->len += spaces;
 }
@@ -174,15 +138,15 @@ value_of(const struct writer *w, uint32_t i)
 static inline void
 put_attribute(struct writer *w, struct str name, struct str value)
 {
-	if (!room(w, name.len + value.len + AROUND))
+	if (!buf_room(w->out, name.len + value.len + AROUND))
 		return;
-	add_byte(w, ' ');
-	add(w, name);
-	add_byte(w, '=');
-	add_byte(w, '"');
+	buf_add_byte(w->out, ' ');
+	buf_add(w->out, name);
+	buf_add_byte(w->out, '=');
+	buf_add_byte(w->out, '"');
 	put_escaped(w, value);
-	if (room(w, AROUND))
-		add_byte(w, '"');
+	if (buf_room(w->out, AROUND))
+		buf_add_byte(w->out, '"');
 }
 
 /*
@@ -211,8 +175,8 @@ put_content(struct writer *w, uint32_t i, struct str name)
 {
 	const struct record_node *nodes = w->nodes;
 
-	if (room(w, AROUND))
-		add_byte(w, '>');
+	if (buf_room(w->out, AROUND))
+		buf_add_byte(w->out, '>');
 	w->depth++;
 	for (uint32_t child = i + 1; child < nodes[i].end && !w->out->full;
 	     child = nodes[child].end)
@@ -221,12 +185,12 @@ put_content(struct writer *w, uint32_t i, struct str name)
 	w->depth--;
 	if (w->pretty)
 		put_line(w);
-	if (!room(w, name.len + AROUND))
+	if (!buf_room(w->out, name.len + AROUND))
 		return;
-	add_byte(w, '<');
-	add_byte(w, '/');
-	add(w, name);
-	add_byte(w, '>');
+	buf_add_byte(w->out, '<');
+	buf_add_byte(w->out, '/');
+	buf_add(w->out, name);
+	buf_add_byte(w->out, '>');
 }
 
 /* The element of node i; `top`: it declares the namespace. */
@@ -243,12 +207,12 @@ write_element(struct writer *w, uint32_t i, bool top)
 		buf_put_str(w->out, value_of(w, i));
 		return;
 	}
-	if (!room(w, name.len + n->len + 2 * AROUND))
+	if (!buf_room(w->out, name.len + n->len + 2 * AROUND))
 		return;
-	add_byte(w, '<');
-	add(w, name);
+	buf_add_byte(w->out, '<');
+	buf_add(w->out, name);
 	if (top)
-		add(w, STR(" xmlns=\"http://hl7.org/fhir\""));
+		buf_add(w->out, STR(" xmlns=\"http://hl7.org/fhir\""));
 	if (n->end > i + 1) {
 		bool others = put_attributes(w, i);
 
@@ -260,14 +224,14 @@ write_element(struct writer *w, uint32_t i, bool top)
 		}
 	} else if (n->len) {
 		/* Nearly all elements, so without asking for room again. */
-		add(w, STR(" value=\""));
+		buf_add(w->out, STR(" value=\""));
 		put_escaped(w, value_of(w, i));
-		if (room(w, AROUND))
-			add(w, STR("\"/>"));
+		if (buf_room(w->out, AROUND))
+			buf_add(w->out, STR("\"/>"));
 		return;
 	}
-	if (room(w, AROUND))
-		add(w, STR("/>"));
+	if (buf_room(w->out, AROUND))
+		buf_add(w->out, STR("/>"));
 }
 
 /* Make room at once for what node i will probably need; no harm when the limit
