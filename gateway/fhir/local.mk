@@ -18,4 +18,9 @@ libgateway_a_SOURCES += \
 EXTRA_DIST += gateway/fhir/README.md
 libgateway_a_SOURCES += \
 	gateway/fhir/search_index.c gateway/fhir/search_index.h \
-	gateway/fhir/search_query.c gateway/fhir/search_query.h
+	gateway/fhir/search_chain.c \
+	gateway/fhir/search_cursor.c \
+	gateway/fhir/search_parse.c gateway/fhir/search_parse.h \
+	gateway/fhir/search_query.c gateway/fhir/search_query.h \
+	gateway/fhir/search_result.c \
+	gateway/fhir/search_value.c

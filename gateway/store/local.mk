@@ -2,6 +2,7 @@ EXTRA_DIST += gateway/store/README.md
 libgateway_a_SOURCES += \
 	gateway/store/fold.c gateway/store/fold.h \
 	gateway/store/sqlite.h \
+	gateway/store/sqlite_clause.c \
 	gateway/store/sqlite_commit.c \
 	gateway/store/sqlite_conn.c \
 	gateway/store/sqlite_index.c \
@@ -9,4 +10,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_pending.c \
 	gateway/store/sqlite_read.c \
 	gateway/store/sqlite_search.c \
+	gateway/store/sqlite_sql.c gateway/store/sqlite_sql.h \
+	gateway/store/sqlite_test.c \
+	gateway/store/sqlite_walk.c \
 	gateway/store/store.h

@@ -1,0 +1,199 @@
+/*
+ * Inner searches: chains and _has (FHIR R4, 3.1.1.4.13 and 3.1.1.4.14).
+ */
+#include "base/arena.h"
+#include "gateway/fhir/search_parse.h"
+
+static bool
+may_search(struct parse *ps, uint32_t type, struct store_visibility *out)
+{
+	return ps->o->permit && ps->o->permit(ps->o->permit_ctx, type, out);
+}
+
+static enum taken
+forbidden(struct parse *ps, uint32_t type)
+{
+	return parse_complain(ps, "forbidden", "the sender has no right to search %.*s",
+	    STR_ARG(pack_text(ps->p, pack_type_at(ps->p, type)->name)));
+}
+
+/* The search of a type within this one; NULL when it is not taken. */
+static const struct store_inner *
+parse_inner(struct parse *ps, uint32_t type, const struct store_visibility *v, struct str name,
+    struct str value)
+{
+	struct store_inner *in = arena_calloc(ps->a, 1, sizeof(*in));
+	struct store_clause *clauses = ps->clauses;
+	uint32_t count = ps->clause_count, outer = ps->type;
+	struct query_pair pair = { name, value };
+	bool taken;
+
+	if (ps->depth == STORE_DEPTH) {
+		parse_complain(ps, "too-costly", "the search has more than %d resources in a chain",
+		    STORE_DEPTH);
+		return NULL;
+	}
+	ps->clauses = arena_calloc(
+	    ps->a, (size_t)parse_count_values(value) + 1, sizeof(struct store_clause));
+	if (!in || !ps->clauses) {
+		ps->full = true;
+		ps->clauses = clauses;
+		return NULL;
+	}
+	ps->clause_count = 0;
+	ps->type = type;
+	ps->depth++;
+	taken = parse_take_named(ps, &pair) == TAKEN;
+	*in = (struct store_inner){ type, ps->clauses, ps->clause_count, *v };
+	ps->depth--;
+	ps->type = outer;
+	ps->clauses = clauses;
+	ps->clause_count = count;
+	return taken ? in : NULL;
+}
+
+/* Whether the type has what a chain goes on with: "name:exact", "_has:…". */
+static bool
+type_has(struct parse *ps, uint32_t type, struct str rest)
+{
+	size_t len = 0;
+
+	while (len < rest.len && rest.p[len] != '.' && rest.p[len] != ':')
+		len++;
+	rest.len = len;
+	return str_is(rest, "_has") || pack_find_param(ps->p, type, rest);
+}
+
+/* The types a chain goes to, in the arena, each with the rest of the name. */
+struct steps {
+	uint32_t *types;
+	uint32_t count;
+};
+
+/* Those that a reference may point to, that have the parameter, and that the
+ * sender may search. */
+static enum taken
+find_steps(struct parse *ps, const struct criterion *c, struct str rest, struct steps *out)
+{
+	const uint32_t *targets = pack_numbers(ps->p, c->param->targets);
+	struct store_visibility ignored;
+	uint32_t known = 0;
+
+	for (uint32_t i = 0; i < c->param->targets.count; i++) {
+		if (pack_type_at(ps->p, targets[i])->abstract || !type_has(ps, targets[i], rest))
+			continue;
+		known++;
+		if (may_search(ps, targets[i], &ignored))
+			out->types[out->count++] = targets[i];
+	}
+	if (out->count)
+		return TAKEN;
+	if (known)
+		return parse_complain(ps, "forbidden",
+		    "the sender has no right to search what '%.*s' "
+		    "refers to",
+		    STR_ARG(parse_shown(c->name)));
+	return parse_refuse(ps, "not-found",
+	    "none of the types that '%.*s' may refer to has the search parameter '%.*s'; name a "
+	    "type, as in '%.*s:Patient.name'",
+	    STR_ARG(parse_shown(c->name)), STR_ARG(parse_shown(rest)),
+	    STR_ARG(parse_shown(c->name)));
+}
+
+static enum taken
+take_steps(struct parse *ps, const struct criterion *c, struct str rest, const struct steps *to)
+{
+	struct store_clause *clause = parse_add_clause(ps, to->count);
+
+	for (uint32_t i = 0; clause && i < to->count; i++) {
+		struct store_visibility v;
+		const struct store_inner *in;
+
+		if (!may_search(ps, to->types[i], &v))
+			return forbidden(ps, to->types[i]);
+		in = parse_inner(ps, to->types[i], &v, rest, c->value);
+		if (!in)
+			return SKIPPED;
+		parse_add_test(clause, c, TEST_CHAIN)->inner = in;
+	}
+	return clause ? TAKEN : SKIPPED;
+}
+
+enum taken
+parse_take_chain(struct parse *ps, struct str head, struct str rest, struct str value)
+{
+	struct criterion c = { .name = head, .value = value };
+	ptrdiff_t colon = str_find(head, ':');
+	struct steps to = { 0 };
+
+	if (colon >= 0) {
+		c.name = str_of(head.p, (size_t)colon);
+		c.modifier = str_from_index(head, (size_t)colon + 1);
+	}
+	c.param = pack_find_param(ps->p, ps->type, c.name);
+	if (!c.param)
+		return parse_unknown_parameter(ps, c.name);
+	c.number = parse_param_number(ps, c.param);
+	if (c.param->type != PARAM_REFERENCE || !search_index_has(ps->si, ps->type, c.number))
+		return parse_complain(ps, "value",
+		    "the search parameter '%.*s' is no reference to go on "
+		    "from",
+		    STR_ARG(parse_shown(c.name)));
+	to.types = arena_calloc(ps->a, (size_t)c.param->targets.count + 1, sizeof(to.types[0]));
+	if (!to.types) {
+		ps->full = true;
+		return SKIPPED;
+	}
+	if (!c.modifier.len)
+		return find_steps(ps, &c, rest, &to) == TAKEN ? take_steps(ps, &c, rest, &to)
+							      : SKIPPED;
+	to.types[0] = pack_find_resource(ps->p, c.modifier);
+	if (to.types[0] == PACK_NONE)
+		return parse_refuse(ps, "not-found", "there is no resource type '%.*s'",
+		    STR_ARG(parse_shown(c.modifier)));
+	to.count = 1;
+	return take_steps(ps, &c, rest, &to);
+}
+
+static enum taken
+bad_has(struct parse *ps)
+{
+	return parse_complain(ps, "value",
+	    "'_has' is written _has:Type:parameter:parameter, as in _has:Observation:patient:code");
+}
+
+enum taken
+parse_take_has(struct parse *ps, struct str rest, struct str value)
+{
+	struct str type_name, reference,
+	    here = pack_text(ps->p, pack_type_at(ps->p, ps->type)->name);
+	struct criterion c = { 0 };
+	const struct store_inner *in;
+	struct store_clause *clause;
+	struct store_visibility v;
+	uint32_t type;
+
+	if (!str_split(&rest, ':', &type_name) || !rest.p || !str_split(&rest, ':', &reference) ||
+	    !rest.p || !rest.len)
+		return bad_has(ps);
+	type = pack_find_resource(ps->p, type_name);
+	if (type == PACK_NONE)
+		return parse_refuse(ps, "not-found", "there is no resource type '%.*s'",
+		    STR_ARG(parse_shown(type_name)));
+	c.param = pack_find_param(ps->p, type, reference);
+	c.number = c.param ? parse_param_number(ps, c.param) : 0;
+	if (!c.param || c.param->type != PARAM_REFERENCE ||
+	    !search_index_has(ps->si, type, c.number))
+		return parse_refuse(ps, "not-found",
+		    "%.*s has no search parameter '%.*s' that refers to a %.*s",
+		    STR_ARG(parse_shown(type_name)), STR_ARG(parse_shown(reference)),
+		    STR_ARG(here));
+	if (!may_search(ps, type, &v))
+		return forbidden(ps, type);
+	in = parse_inner(ps, type, &v, rest, value);
+	clause = in ? parse_add_clause(ps, 1) : NULL;
+	if (!clause)
+		return SKIPPED;
+	parse_add_test(clause, &c, TEST_HAS)->inner = in;
+	return TAKEN;
+}

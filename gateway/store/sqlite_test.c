@@ -1,0 +1,210 @@
+/*
+ * One comparison of a search as SQL.
+ */
+#include "gateway/store/fold.h"
+#include "gateway/store/sqlite_sql.h"
+
+bool
+sql_test_key(const struct sql *s, const struct store_test *t, struct sq_key *out)
+{
+	return sq_test_key(s->names, s->type, t, out);
+}
+
+bool
+test_is_keyed(const struct store_test *t)
+{
+	return t->kind == TEST_TOKEN || t->kind == TEST_REFERENCE || t->kind == TEST_URI;
+}
+
+bool
+test_is_listed(const struct store_test *t)
+{
+	return !t->negate && t->kind != TEST_ID && t->kind != TEST_UPDATED &&
+	       t->kind != TEST_MISSING && t->kind != TEST_HAS;
+}
+
+/*
+ * How the range low..high of a resource's value compares with that asked for
+ * (FHIR R4, 3.1.1.4.4 and 3.1.1.4.7).
+ */
+static void
+put_range(struct sql *s, const struct store_test *t, const char *low, const char *high)
+{
+	switch (t->compare) {
+	case COMPARE_EQ:
+	case COMPARE_NE:
+		buf_printf(&s->text,
+		    t->compare == COMPARE_EQ ? "(%s >= ? AND %s <= ?)"
+					     : "NOT (%s >= ? AND %s <= ?)",
+		    low, high);
+		sql_bind(s, t->low);
+		sql_bind(s, t->high);
+		break;
+	case COMPARE_GT:
+		buf_printf(&s->text, "%s > ?", high);
+		sql_bind(s, t->high);
+		break;
+	case COMPARE_LT:
+		buf_printf(&s->text, "%s < ?", low);
+		sql_bind(s, t->low);
+		break;
+	case COMPARE_GE:
+		buf_printf(&s->text, "(%s > ? OR (%s >= ? AND %s <= ?))", high, low, high);
+		sql_bind(s, t->high);
+		sql_bind(s, t->low);
+		sql_bind(s, t->high);
+		break;
+	case COMPARE_LE:
+		buf_printf(&s->text, "(%s < ? OR (%s >= ? AND %s <= ?))", low, low, high);
+		sql_bind(s, t->low);
+		sql_bind(s, t->low);
+		sql_bind(s, t->high);
+		break;
+	case COMPARE_AP:
+		buf_printf(&s->text, "(%s >= ? AND %s <= ?)", high, low);
+		sql_bind(s, t->low);
+		sql_bind(s, t->high);
+		break;
+	case COMPARE_SA:
+		buf_printf(&s->text, "%s > ?", low);
+		sql_bind(s, t->high);
+		break;
+	case COMPARE_EB:
+		buf_printf(&s->text, "%s < ?", high);
+		sql_bind(s, t->low);
+		break;
+	}
+}
+
+/* Rows with a string from folded on, up to the last that starts so. */
+static void
+put_string(struct sql *s, const struct store_test *t)
+{
+	struct str folded = { NULL, 0 };
+
+	if (fold_text(t->value, s->scratch, &folded) < 0)
+		s->failed = true;
+	if (t->kind == TEST_STRING_EXACT) {
+		buf_puts(&s->text, " AND folded = ? AND exact = ?");
+		sql_bind_text(s, folded, true);
+		sql_bind(s, sq_exact_of(t->value));
+	} else if (t->kind == TEST_STRING_CONTAINS) {
+		buf_puts(&s->text, " AND instr(folded, ?) > 0");
+		sql_bind_text(s, folded, true);
+	} else {
+		struct str past = str_printf(s->scratch, "%.*s\xff", STR_ARG(folded));
+
+		if (!past.p)
+			s->failed = true;
+		buf_puts(&s->text, " AND folded >= ? AND folded < ?");
+		sql_bind_text(s, folded, true);
+		sql_bind_text(s, past, true);
+	}
+}
+
+static void
+put_ranges(struct sql *s, const struct store_test *t, int64_t key)
+{
+	buf_puts(&s->text, "SELECT row FROM date_ix WHERE key = ? AND ");
+	sql_bind(s, key);
+	put_range(s, t, "low", "high");
+}
+
+/* Single numbers have their unit in the place of the high end; then ranges. */
+static void
+put_numbers(struct sql *s, const struct store_test *t)
+{
+	buf_puts(&s->text, "SELECT row FROM date_ix WHERE key = ? AND ");
+	sql_bind(s, sq_table_key(s->names, s->type, t->param));
+	put_range(s, t, "low", "low");
+	if (t->value.len) {
+		buf_puts(&s->text, " AND high = ?");
+		sql_bind(s, sq_unit_of(t->value));
+	}
+	buf_puts(&s->text, " UNION ALL ");
+	put_ranges(s, t, sq_range_key(s->names, s->type, t->param, STR(""), t->value));
+}
+
+static void
+put_updated(struct sql *s, const struct store_test *t)
+{
+	char low[24], high[40];
+
+	snprintf(low, sizeof(low), "v%u.updated", s->at);
+	snprintf(high, sizeof(high), "(v%u.updated + 999)", s->at);
+	buf_puts(&s->text, "(");
+	put_range(s, t, low, high);
+	buf_puts(&s->text, ")");
+}
+
+/* SELECT of the rows that pass a test that test_is_listed(). */
+void
+sql_put_list(struct sql *s, const struct store_test *t)
+{
+	struct sq_key key;
+
+	if (sql_test_key(s, t, &key)) {
+		buf_puts(&s->text, "SELECT row FROM ix WHERE hash = ? AND chk = ?");
+		sql_bind(s, key.hash);
+		sql_bind(s, key.check);
+		return;
+	}
+	if (t->kind == TEST_CHAIN) {
+		sql_put_chain(s, t);
+	} else if (t->kind == TEST_NUMBER) {
+		put_numbers(s, t);
+	} else if (t->kind == TEST_QUANTITY) {
+		put_ranges(s, t, sq_range_key(s->names, s->type, t->param, t->system, t->value));
+	} else if (t->kind == TEST_DATE) {
+		put_ranges(s, t, sq_table_key(s->names, s->type, t->param));
+	} else {
+		buf_puts(&s->text, "SELECT row FROM string_ix WHERE key = ?");
+		sql_bind(s, sq_table_key(s->names, s->type, t->param));
+		put_string(s, t);
+	}
+}
+
+void
+sql_put_has_key(struct sql *s, struct sq_key key)
+{
+	buf_printf(&s->text,
+	    "EXISTS (SELECT 1 FROM ix x WHERE x.hash = ? AND x.row = v%u.row AND x.chk = ?)",
+	    s->at);
+	sql_bind(s, key.hash);
+	sql_bind(s, key.check);
+}
+
+void
+sql_put_test(struct sql *s, const struct store_test *t)
+{
+	struct sq_key key;
+
+	if (t->negate)
+		buf_puts(&s->text, "NOT ");
+	if (sql_test_key(s, t, &key)) {
+		sql_put_has_key(s, key);
+		return;
+	}
+	switch (t->kind) {
+	case TEST_ID:
+		buf_printf(&s->text, "v%u.id = ?", s->at);
+		sql_bind_text(s, t->value, false);
+		break;
+	case TEST_UPDATED:
+		put_updated(s, t);
+		break;
+	case TEST_HAS:
+		sql_put_has(s, t);
+		break;
+	case TEST_MISSING:
+		buf_printf(&s->text, "%shas_param(v%u.params, ?)",
+		    str_is(t->value, "true") ? "NOT " : "", s->at);
+		sql_bind(s, s->names->param_no[t->param]);
+		break;
+	default:
+		buf_printf(&s->text, "v%u.row IN (", s->at);
+		sql_put_list(s, t);
+		buf_puts(&s->text, ")");
+		break;
+	}
+}
