@@ -1,0 +1,86 @@
+/*
+ * index_extract.h - what the files of the search index share: the compiled
+ * parameters of a type, and the extraction of one resource's values. Nothing
+ * outside gateway/fhir/index_*.c and search_index.c includes this.
+ */
+#ifndef GATEWAY_FHIR_INDEX_EXTRACT_H
+#define GATEWAY_FHIR_INDEX_EXTRACT_H
+
+#include "gateway/fhir/search_index.h"
+#include "profiles/fhirpath.h"
+#include "profiles/pack.h"
+
+/* One part of a search parameter's expression, ready to be evaluated. */
+struct search_entry {
+	uint32_t param;
+	uint16_t kind;	 /* enum pack_param_type */
+	uint32_t target; /* keep references to this type only; PACK_NONE: any */
+	struct fhirpath *path;
+	struct pack_run homes; /* compartments whose members it tells, in `codes` */
+};
+
+/* The search parameters of a type. */
+struct search_type {
+	struct search_entry *entries;
+	uint32_t count;
+	struct str *codes; /* codes of compartments, run by run */
+	uint32_t code_count;
+	bool is_home; /* the type has a compartment of its own */
+};
+
+/* The extraction of one resource: the entry under way, and the rows so far. */
+struct extraction {
+	const struct search_index *si;
+	const struct pack *p;
+	const struct record *r;
+	const struct search_type *st;
+	const struct search_entry *e;
+	reference_entry_fn *find;
+	void *ctx;
+	struct arena *a;
+	struct store_index *rows;
+	uint32_t count, room;
+	bool failed;
+};
+
+/* index_compile.c */
+
+/* Compile the parameters of a type. Does not fail: what cannot be evaluated is
+ * logged and left out. */
+struct search_type *search_type_new(const struct pack *p, uint32_t type);
+void search_type_free(struct search_type *st);
+
+/* index_extract.c */
+
+/* A row of the entry under way, to be filled in. Never NULL. */
+struct store_index *search_add_row(struct extraction *x, uint16_t kind);
+
+/* The values of a node, as the entry's type takes them. */
+void search_add_node(struct extraction *x, uint32_t node);
+
+/* A value that the expression made: "Patient.deceased.exists()". */
+void search_add_made(struct extraction *x, struct str value);
+
+/* The definition of the node's type. */
+static inline const struct pack_type *
+search_type_at(const struct extraction *x, uint32_t node)
+{
+	return pack_type_at(x->p, record_type(x->r, x->p, node));
+}
+
+/* index_token.c */
+
+void search_add_token(struct extraction *x, struct str system, struct str value);
+void search_token_of(struct extraction *x, uint32_t node);
+
+/* index_reference.c */
+
+void search_reference_of(struct extraction *x, uint32_t node);
+
+/* index_number.c */
+
+/* One value that is both ends, without a unit. */
+void search_add_decimal(struct extraction *x, struct str value);
+void search_number_of(struct extraction *x, uint32_t node);
+
+#endif
