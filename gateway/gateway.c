@@ -12,6 +12,7 @@
 #include "gateway/exchange/exchange.h"
 #include "gateway/exchange/front_http.h"
 #include "gateway/exchange/front_mllp.h"
+#include "gateway/fhir/stored_values.h"
 #include "gateway/host/host.h"
 #include "gateway/listeners.h"
 #include "gateway/net/http_server.h"
@@ -83,36 +84,6 @@ start_upkeep(struct gateway *g)
 	loop_timer_set(g->loops[0].loop, &u->timer, UPKEEP_MS);
 }
 
-static int
-open_data(struct gateway *g, struct error *err)
-{
-	const struct config *c = g->config;
-
-	g->pack = pack_open(c->pack, err);
-	if (!g->pack)
-		return -1;
-	g->access = access_new(c, g->pack, err);
-	if (!g->access)
-		return -1;
-	g->store = store_open(
-	    &(struct store_options){
-		.path = c->store.path,
-		.pack = g->pack,
-		.busy_ms = (unsigned)c->store.busy_ms,
-		.query_ms = QUERY_MS,
-	    },
-	    err);
-	if (!g->store)
-		return -1;
-	g->audit = audit_open(
-	    &(struct audit_options){
-		.folder = c->audit.folder,
-		.segment_size = c->audit.segment_size,
-	    },
-	    err);
-	return g->audit ? 0 : -1;
-}
-
 /* The records of what the configuration lets in: an element has at least a
  * dozen bytes of text, and mostly forty. */
 static struct record_limits
@@ -126,6 +97,49 @@ limits_of(const struct config *c)
 	if (c->fhir.max_body > limits.text)
 		limits.text = c->fhir.max_body;
 	return limits;
+}
+
+/* An older store may have its index made anew, of the bodies. */
+static int
+open_store(struct gateway *g, struct error *err)
+{
+	const struct config *c = g->config;
+	struct record_limits limits = limits_of(c);
+	struct stored_values values;
+
+	stored_values_init(&values, g->pack, c->fhir.base_url, &limits, NULL);
+	g->store = store_open(
+	    &(struct store_options){
+		.path = c->store.path,
+		.pack = g->pack,
+		.extract = stored_values_extract,
+		.extract_ctx = &values,
+		.busy_ms = (unsigned)c->store.busy_ms,
+		.query_ms = QUERY_MS,
+	    },
+	    err);
+	stored_values_release(&values);
+	return g->store ? 0 : -1;
+}
+
+static int
+open_data(struct gateway *g, struct error *err)
+{
+	const struct config *c = g->config;
+
+	g->pack = pack_open(c->pack, err);
+	if (!g->pack)
+		return -1;
+	g->access = access_new(c, g->pack, err);
+	if (!g->access || open_store(g, err) != 0)
+		return -1;
+	g->audit = audit_open(
+	    &(struct audit_options){
+		.folder = c->audit.folder,
+		.segment_size = c->audit.segment_size,
+	    },
+	    err);
+	return g->audit ? 0 : -1;
 }
 
 static int

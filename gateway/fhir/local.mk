@@ -13,6 +13,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/read.c \
 	gateway/fhir/search.c \
 	gateway/fhir/service.c gateway/fhir/service.h \
+	gateway/fhir/stored_values.c gateway/fhir/stored_values.h \
 	gateway/fhir/transaction.c \
 	gateway/fhir/write.c gateway/fhir/write.h
 EXTRA_DIST += gateway/fhir/README.md

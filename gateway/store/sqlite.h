@@ -17,7 +17,6 @@ struct buf;
 
 enum {
 	SQ_APPLICATION = 0x46444f52, /* "FDOR" */
-	SQ_VERSION = 2,		     /* of the layout */
 	SQ_PLACE_BITS = 24,	     /* of a key: the value's alone */
 	SQ_SEARCHES = 32,	     /* search statements kept a connection */
 	SQ_MANY = 16,		     /* index rows that one statement writes */
@@ -176,6 +175,21 @@ void sq_deadline_start(struct sq_conn *c);
 void sq_deadline_end(struct sq_conn *c);
 
 int sq_no_memory(struct error *err);
+
+/* sqlite_layout.c */
+
+/* Make the tables of a new file, in a transaction of the caller's. */
+int sq_layout_make(struct sq_conn *c, struct error *err);
+
+/* Refuse layouts that this program does not know. Returns 0, or -1. */
+int sq_layout_accept(const char *path, unsigned version, struct error *err);
+
+/* Bring an older file to this program's layout: all of it or nothing. */
+int sq_layout_upgrade(struct store *s, struct error *err);
+
+/* Make index rows anew where a step wanted that; goes on where it was cut off.
+ * Behind it the store is whole. */
+int sq_layout_finish(struct store *s, const struct store_options *o, struct error *err);
 
 /* sqlite_index.c */
 

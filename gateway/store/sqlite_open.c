@@ -18,65 +18,15 @@
 #include "base/log.h"
 #include "gateway/store/sqlite.h"
 
-#define TEXT_OF(x) #x
-#define NUMBER_TEXT(x) TEXT_OF(x)
-
 enum {
 	SCRATCH_BYTES = 512 << 20, /* what one transaction's keys may take */
 	PAGE_BYTES = 4096,
 };
 
-static const char schema[] =
-    "BEGIN;"
-    /* Numbers of this file for the names of packs. */
-    "CREATE TABLE type (no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
-    "CREATE TABLE param (no INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE);"
-    /* Versions. until: the row that ended it, 0: none. shown: the row whose
-     * compartments it has, for a deletion the one before. */
-    "CREATE TABLE version (row INTEGER PRIMARY KEY, type INTEGER NOT NULL, id TEXT NOT NULL,"
-    " version INTEGER NOT NULL, verb INTEGER NOT NULL, updated INTEGER NOT NULL,"
-    " until INTEGER NOT NULL, shown INTEGER NOT NULL, params BLOB NOT NULL);"
-    "CREATE UNIQUE INDEX version_of ON version (type, id, version);"
-    "CREATE TABLE body (row INTEGER PRIMARY KEY, data BLOB NOT NULL);"
-    /* The index: token, reference, uri, type, compartment. */
-    "CREATE TABLE ix (hash INTEGER NOT NULL, row INTEGER NOT NULL, chk INTEGER NOT NULL,"
-    " PRIMARY KEY (hash, row, chk)) WITHOUT ROWID;"
-    "CREATE TABLE string_ix (key INTEGER NOT NULL, folded BLOB NOT NULL, row INTEGER NOT NULL,"
-    " exact INTEGER NOT NULL, PRIMARY KEY (key, folded, row, exact)) WITHOUT ROWID;"
-    "CREATE TABLE date_ix (key INTEGER NOT NULL, low INTEGER NOT NULL, high INTEGER NOT NULL,"
-    " row INTEGER NOT NULL, PRIMARY KEY (key, low, high, row)) WITHOUT ROWID;"
-    "CREATE INDEX date_high ON date_ix (key, high);"
-    /* Keys of transactions that are applied once. */
-    "CREATE TABLE seen (key BLOB PRIMARY KEY, value BLOB NOT NULL, at INTEGER NOT NULL)"
-    " WITHOUT ROWID;"
-    "CREATE INDEX seen_at ON seen (at);"
-    "COMMIT;"
-    "PRAGMA user_version=" NUMBER_TEXT(2) ";";
-
-_Static_assert(SQ_VERSION == 2, "the schema above is version 2");
-
 static uint32_t
 big_endian(const unsigned char *p)
 {
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static int
-newer_file(const char *path, unsigned version, struct error *err)
-{
-	return error_set(err, ERROR_INVALID,
-	    "the store %s has layout version %u, this program knows up to %d: use the program that "
-	    "wrote it, or a newer one",
-	    path, version, SQ_VERSION);
-}
-
-static int
-older_file(const char *path, unsigned version, struct error *err)
-{
-	return error_set(err, ERROR_INVALID,
-	    "the store %s has layout version %u, this program reads version %d only: use the "
-	    "program that wrote it, or give another path",
-	    path, version, SQ_VERSION);
 }
 
 /*
@@ -115,9 +65,7 @@ recognise(const char *path, struct error *err)
 		return error_set(err, ERROR_INVALID,
 		    "the file %s is not a firedoor store and was left as it is: give another path",
 		    path);
-	if (big_endian(head + USER_VERSION) > SQ_VERSION)
-		return newer_file(path, big_endian(head + USER_VERSION), err);
-	return 1;
+	return sq_layout_accept(path, big_endian(head + USER_VERSION), err) < 0 ? -1 : 1;
 }
 
 /* Hold path-lock. *unclean: whoever held it before did not close the store. */
@@ -169,13 +117,17 @@ create_at(const char *path, struct error *err)
 	if (sq_open(&c, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, 0, err) < 0)
 		return -1;
 	snprintf(pragma, sizeof(pragma), "PRAGMA application_id=%d", SQ_APPLICATION);
-	rc = sq_exec(&c, "PRAGMA page_size=" NUMBER_TEXT(4096), "make the store", err);
+	rc = sq_exec(&c, "PRAGMA page_size=4096", "make the store", err);
 	if (rc == 0)
 		rc = sq_exec(&c, "PRAGMA synchronous=FULL", "make the store", err);
 	if (rc == 0)
 		rc = sq_exec(&c, pragma, "make the store", err);
 	if (rc == 0)
-		rc = sq_exec(&c, schema, "make the store", err);
+		rc = sq_exec(&c, "BEGIN", "make the store", err);
+	if (rc == 0)
+		rc = sq_layout_make(&c, err);
+	if (rc == 0)
+		rc = sq_exec(&c, "COMMIT", "make the store", err);
 	if (rc == 0)
 		rc = sq_exec(&c, "PRAGMA journal_mode=WAL", "make the store", err);
 	sq_close(&c);
@@ -221,26 +173,6 @@ create_file(const char *path, struct error *err)
 	if (rename(beside, path) < 0)
 		return error_set_errno(err, ERROR_IO, "could not make the store %s", path);
 	return file_sync_folder(path, err);
-}
-
-static int
-check_layout(struct store *s, struct error *err)
-{
-	sqlite3_stmt *st = sq_search(&s->conn, STR("PRAGMA user_version"), err);
-	int version;
-
-	if (!st || sq_step(&s->conn, st, "read the store", err) < 0)
-		return -1;
-	version = sqlite3_column_int(st, 0);
-	sqlite3_reset(st);
-	if (version > SQ_VERSION)
-		return newer_file(s->path, (unsigned)version, err);
-	if (version > 0 && version < SQ_VERSION)
-		return older_file(s->path, (unsigned)version, err);
-	if (version != SQ_VERSION)
-		return error_set(err, ERROR_INVALID,
-		    "the store %s has no layout version: it is damaged", s->path);
-	return 0;
 }
 
 /* After an end that was no proper one: is every page and index in order? */
@@ -397,11 +329,12 @@ open_file(struct store *s, const struct store_options *o, struct error *err)
 	if (!known && create_file(s->path, err) < 0)
 		return -1;
 	if (sq_open(&s->conn, s->path, SQLITE_OPEN_READWRITE, o->busy_ms, err) < 0 ||
-	    check_layout(s, err) < 0 || (known && unclean && check_whole(s, err) < 0) ||
+	    (known && unclean && check_whole(s, err) < 0) ||
 	    set_pragmas(s, o->max_bytes, err) < 0 || mark_open(s, err) < 0 ||
-	    load_names(s, o->pack, err) < 0)
+	    sq_layout_upgrade(s, err) < 0 || load_names(s, o->pack, err) < 0 ||
+	    load_last(s, err) < 0)
 		return -1;
-	return load_last(s, err);
+	return sq_layout_finish(s, o, err);
 }
 
 static void

@@ -29,9 +29,21 @@
 struct store;
 struct store_reader;
 
+struct store_index;
+
+/*
+ * Find the search values of a stored body, as a write of it would have them now:
+ * for a store that makes its index anew. The rows lie in the arena. Returns 0, or
+ * -1 with *err set.
+ */
+typedef int store_extract_fn(void *ctx, uint32_t type, struct str body, struct arena *a,
+    struct store_index **rows, uint32_t *count, struct error *err);
+
 struct store_options {
 	const char *path; /* of the database file */
 	const struct pack *pack;
+	store_extract_fn *extract; /* NULL: a store that needs it is refused */
+	void *extract_ctx;
 	unsigned busy_ms;   /* how long to wait for another process */
 	unsigned query_ms;  /* a search or history may take so long; 0: any time */
 	uint64_t max_bytes; /* the file may grow so large; 0: no limit */
@@ -41,7 +53,9 @@ struct store_options {
  * Open the store, made when it is not there; one process at a time. A file
  * that is not a firedoor store, or of a newer version, is refused and left as
  * it is; one that was not closed properly is checked first, and refused when
- * it is damaged. The pack is borrowed.
+ * it is damaged. One of an older version is brought to this one, which may take
+ * long and is told in log lines; cut off, it goes on the next time. The pack is
+ * borrowed.
  */
 struct store *store_open(const struct store_options *o, struct error *err);
 
