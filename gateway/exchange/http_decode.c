@@ -68,8 +68,9 @@ static const struct record *
 read_body(struct http_exchange *h, struct worker *w)
 {
 	struct exchange *x = &h->x;
+	bool judges = h->route.interaction->flags & INTERACTION_JUDGES;
 	struct fhir_read_options options = {
-		.lenient = h->preferences.lenient,
+		.lenient = h->preferences.lenient && !judges,
 		.type = h->route.interaction->id == INTERACTION_TRANSACTION
 			    ? x->gateway->fhir.bundle
 			    : PACK_NONE,
@@ -84,6 +85,8 @@ read_body(struct http_exchange *h, struct worker *w)
 	r = fhir_read(h->body_format, h->body, &options, &w->builder, x->arena, &x->findings);
 	if (r && !x->findings.errors)
 		return r;
+	if (judges && x->findings.errors)
+		return NULL;
 	x->status = 400;
 	if (!x->findings.errors)
 		exchange_fail(x, 413, NULL, STR(""),
@@ -155,6 +158,16 @@ decode_bundle(struct http_exchange *h)
 	return DONE;
 }
 
+static bool
+wants_resource(const struct http_exchange *h)
+{
+	unsigned flags = h->route.interaction->flags;
+
+	if (flags & INTERACTION_INPUT)
+		return h->route.method == FHIR_POST && h->body.len;
+	return flags & INTERACTION_BODY && !h->is_json_patch;
+}
+
 static enum outcome
 decode_work(struct exchange *x, struct worker *w)
 {
@@ -164,9 +177,9 @@ decode_work(struct exchange *x, struct worker *w)
 
 	if (decompress(h) != 0)
 		return FAILED;
-	if (h->route.interaction->flags & INTERACTION_BODY && !h->is_json_patch) {
+	if (wants_resource(h)) {
 		x->record = read_body(h, w);
-		if (!x->record)
+		if (!x->record && x->status >= 400)
 			return FAILED;
 	}
 	if (h->route.interaction->id == INTERACTION_TRANSACTION)

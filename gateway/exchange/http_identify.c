@@ -150,6 +150,7 @@ check_formats(struct http_exchange *h, enum media answer)
 	struct str type = http_header_get(head, "Content-Type");
 	enum media body = media_of(type, version);
 	bool form = flags & INTERACTION_FORM;
+	bool input = flags & INTERACTION_INPUT && h->route.method == FHIR_POST && head->has_body;
 
 	if (answer != MEDIA_JSON && answer != MEDIA_XML) {
 		exchange_fail(&h->x, 406, NULL, STR(""),
@@ -158,7 +159,7 @@ check_formats(struct http_exchange *h, enum media answer)
 		    STR_ARG(version));
 		return -1;
 	}
-	if (!(flags & (INTERACTION_BODY | INTERACTION_FORM)) ||
+	if ((!(flags & (INTERACTION_BODY | INTERACTION_FORM)) && !input) ||
 	    (!type.p && form && !head->has_body))
 		return 0;
 	h->is_json_patch = h->route.method == FHIR_PATCH && patch_is_json(type);

@@ -305,7 +305,8 @@ batch_run_reads(struct fhir_batch *b, struct store_reader *r)
 static void
 put_answer(struct fhir_batch *b, struct bundle_writer *w, struct fhir_call *c)
 {
-	bool writes = c->route.interaction && c->route.interaction->flags & INTERACTION_WRITES;
+	bool writes = c->route.interaction && !c->route.operation &&
+		      c->route.interaction->flags & INTERACTION_WRITES;
 	struct bundle_entry e = {
 		.status = c->status,
 		.location = c->location,

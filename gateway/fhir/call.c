@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "gateway/fhir/capability.h"
+#include "gateway/fhir/operation.h"
 #include "gateway/fhir/outcome.h"
 
 enum {
@@ -60,13 +61,21 @@ call_fail_missing(struct fhir_call *c, const struct pack *p)
 {
 	struct str type = call_type_name(p, c->route.type);
 
-	if (c->route.shape == SHAPE_VERSION)
+	if (c->route.shape == SHAPE_VERSION || c->route.shape == SHAPE_VERSION_OPERATION)
 		return call_fail(c, 404, NULL, STR(""),
 		    "there is no such version of %.*s/%.*s; its history lists those there are",
 		    STR_ARG(type), STR_ARG(c->route.id));
 	return call_fail(c, 404, NULL, STR(""),
 	    "there is no %.*s/%.*s; search for it by what is known of it", STR_ARG(type),
 	    STR_ARG(c->route.id));
+}
+
+int
+call_fail_gone(struct fhir_call *c, const struct pack *p)
+{
+	return call_fail(c, 410, NULL, STR(""),
+	    "%.*s/%.*s was deleted; its history has the versions before",
+	    STR_ARG(call_type_name(p, c->route.type)), STR_ARG(c->route.id));
 }
 
 static int
@@ -85,17 +94,13 @@ int
 call_fail_route(
     struct fhir_call *c, const struct pack *p, enum route_result result, struct str word)
 {
-	int shown = (int)(word.len < 64 ? word.len : 64);
 	char allow[64];
 
 	switch (result) {
 	case ROUTE_NO_SUCH_TYPE:
 		return fail_type(c, p, word);
 	case ROUTE_NO_SUCH_OPERATION:
-		return call_fail(c, 404, "not-supported", STR(""),
-		    "the operation '%.*s' is not offered; the CapabilityStatement at metadata "
-		    "lists what is",
-		    shown, word.p);
+		return operation_fail_unknown(c, p, word);
 	case ROUTE_BAD_ID:
 		return call_fail(c, 400, "value", STR(""),
 		    "an id has 1 to 64 letters, digits, '-' and '.'; this one has others, or more");
@@ -150,6 +155,11 @@ call_authorise(struct fhir_call *c, const struct pack *p, const struct access_se
 	c->sender = sender;
 	if (i->flags & INTERACTION_OPEN) {
 		c->decision = (struct access_decision){ .permitted = true, .rule = "open" };
+		return 0;
+	}
+	/* What it needs is decided resource by resource. */
+	if (!i->right) {
+		c->decision = (struct access_decision){ .permitted = true, .rule = "each" };
 		return 0;
 	}
 	if (!access_decide(sender, (enum access_right)i->right, c->route.type, &c->decision))
@@ -223,6 +233,9 @@ call_run(const struct fhir_service *s, struct fhir_call *c, struct store_reader 
 		return;
 	case INTERACTION_CAPABILITIES:
 		capability_run(s, c);
+		return;
+	case INTERACTION_OPERATION:
+		operation_run(s, c, r);
 		return;
 	case INTERACTION_OPTIONS:
 		c->status = 204;

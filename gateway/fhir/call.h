@@ -47,7 +47,8 @@ struct fhir_call {
 	const struct record *record; /* the body; NULL: none */
 	uint32_t node;		     /* where in it the resource is */
 	struct str patch_text;	     /* a JSON Patch */
-	const struct record *patch;  /* or a FHIRPath Patch, at patch_node */
+	const struct record *patch;  /* or a FHIRPath Patch, at patch_node; or what an
+				      * operation that writes was given */
 	uint32_t patch_node;
 
 	struct access_decision decision;    /* zeroed: refused */
@@ -56,6 +57,7 @@ struct fhir_call {
 	/* In work: */
 	struct str patched_id;	  /* of what a patch changes, */
 	uint64_t patched_version; /* in that version; 0: not a patch */
+	bool unchanged;		  /* a patch that changes nothing: it only reads */
 	uint32_t op;		  /* number of its op in the write; PACK_NONE: none */
 
 	/* Answered: */
@@ -95,6 +97,9 @@ int call_fail_error(struct fhir_call *c, const struct error *err);
 
 /* Refuse as if nothing were there, in one wording for all reasons: 404. */
 int call_fail_missing(struct fhir_call *c, const struct pack *p);
+
+/* Refuse as what was deleted: 410. */
+int call_fail_gone(struct fhir_call *c, const struct pack *p);
 
 /* Refuse a route that was not found; word: what route_parse() gave. */
 int call_fail_route(

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "config.h"
+#include "gateway/fhir/operation.h"
 #include "gateway/fhir/search_index.h"
 #include "mappers/fhir/fhir_json.h"
 
@@ -104,6 +105,7 @@ put_resource(struct record_builder *b, const struct fhir_service *s, uint32_t ty
 	record_put(b, STR("conditionalUpdate"), STR("true"));
 	record_put(b, STR("conditionalDelete"), STR("single"));
 	put_params(b, s, type);
+	operation_list(b, p, type);
 	record_close(b);
 }
 
@@ -126,6 +128,7 @@ put_rest(struct record_builder *b, const struct fhir_service *s)
 			put_resource(b, s, t);
 	}
 	put_interactions(b, INTERACTION_SYSTEM);
+	operation_list(b, s->pack, PACK_NONE);
 	record_close(b);
 }
 

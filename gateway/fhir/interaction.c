@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/percent.h"
+#include "gateway/fhir/operation.h"
 
 #define ROW(name, text, verb, path, needs, bits)                                                   \
 	{                                                                                          \
@@ -33,7 +34,7 @@ const struct interaction interactions[] = {
 	ROW(HISTORY_INSTANCE, "history-instance", GET, INSTANCE_HISTORY, RIGHT_READ,
 	    PER_TYPE | BUNDLED),
 	ROW(HISTORY_TYPE, "history-type", GET, TYPE_HISTORY, RIGHT_SEARCH, PER_TYPE | BUNDLED),
-	ROW(HISTORY_SYSTEM, "history-system", GET, SYSTEM_HISTORY, RIGHT_SEARCH, SYSTEM),
+	ROW(HISTORY_SYSTEM, "history-system", GET, SYSTEM_HISTORY, RIGHT_SEARCH, SYSTEM | BUNDLED),
 	ROW(CREATE, "create", POST, TYPE, RIGHT_CREATE, BODY | WRITES | PER_TYPE | BUNDLED),
 	ROW(SEARCH_TYPE, "search-type", GET, TYPE, RIGHT_SEARCH, PER_TYPE | BUNDLED),
 	ROW(SEARCH_POST, "search-type", POST, TYPE_SEARCH, RIGHT_SEARCH, FORM),
@@ -147,7 +148,7 @@ shape_methods(enum fhir_shape shape)
 }
 
 enum {
-	MOST_SEGMENTS = 5, /* one more than any shape has */
+	MOST_SEGMENTS = 6, /* one more than any shape has */
 };
 
 /* Cut the path into decoded segments; one '/' at the end is let pass. */
@@ -184,9 +185,22 @@ no_such(struct str segment, struct str *word, enum route_result otherwise)
 	return otherwise;
 }
 
+/* A segment that must be the last, and an operation's name if anything. */
+static enum route_result
+parse_operation(const struct pack *p, enum fhir_shape shape, const struct str *segments,
+    unsigned at, unsigned count, struct fhir_route *out, struct str *word)
+{
+	if (segments[at].p[0] != '$' || count > at + 1)
+		return no_such(segments[at], word, ROUTE_NO_SUCH_PATH);
+	out->shape = shape;
+	out->operation = operation_find(p, shape, out->type, segments[at]);
+	return out->operation ? ROUTE_FOUND : no_such(segments[at], word, ROUTE_NO_SUCH_OPERATION);
+}
+
 /* The shape below Type/id. */
 static enum route_result
-parse_instance(const struct str *segments, unsigned count, struct fhir_route *out, struct str *word)
+parse_instance(const struct pack *p, const struct str *segments, unsigned count,
+    struct fhir_route *out, struct str *word)
 {
 	int64_t version;
 
@@ -199,12 +213,10 @@ parse_instance(const struct str *segments, unsigned count, struct fhir_route *ou
 	if (count == 2)
 		return ROUTE_FOUND;
 	if (!str_is(segments[2], "_history"))
-		return no_such(segments[2], word, ROUTE_NO_SUCH_PATH);
+		return parse_operation(p, SHAPE_INSTANCE_OPERATION, segments, 2, count, out, word);
 	out->shape = SHAPE_INSTANCE_HISTORY;
 	if (count == 3)
 		return ROUTE_FOUND;
-	if (count > 4)
-		return no_such(segments[4], word, ROUTE_NO_SUCH_PATH);
 	if (!fhir_id_is_valid(segments[3])) {
 		*word = segments[3];
 		return ROUTE_BAD_ID;
@@ -215,6 +227,8 @@ parse_instance(const struct str *segments, unsigned count, struct fhir_route *ou
 	if (segments[3].p[0] >= '1' && segments[3].p[0] <= '9' &&
 	    str_to_int(segments[3], &version) && version > 0)
 		out->version = (uint64_t)version;
+	if (count > 4)
+		return parse_operation(p, SHAPE_VERSION_OPERATION, segments, 4, count, out, word);
 	return ROUTE_FOUND;
 }
 
@@ -230,6 +244,8 @@ parse_shape(const struct pack *p, const struct str *segments, unsigned count,
 		out->shape = segments[0].p[0] == '_' ? SHAPE_SYSTEM_HISTORY : SHAPE_METADATA;
 		return count == 1 ? ROUTE_FOUND : no_such(segments[1], word, ROUTE_NO_SUCH_PATH);
 	}
+	if (segments[0].len && segments[0].p[0] == '$')
+		return parse_operation(p, SHAPE_SYSTEM_OPERATION, segments, 0, count, out, word);
 	out->type = pack_find_resource(p, segments[0]);
 	if (out->type == PACK_NONE)
 		return no_such(segments[0], word, ROUTE_NO_SUCH_TYPE);
@@ -241,9 +257,9 @@ parse_shape(const struct pack *p, const struct str *segments, unsigned count,
 		out->shape = segments[1].p[1] == 's' ? SHAPE_TYPE_SEARCH : SHAPE_TYPE_HISTORY;
 		return count == 2 ? ROUTE_FOUND : no_such(segments[2], word, ROUTE_NO_SUCH_PATH);
 	}
-	if (segments[1].p[0] == '$')
-		return no_such(segments[1], word, ROUTE_NO_SUCH_OPERATION);
-	return parse_instance(segments, count, out, word);
+	if (segments[1].len && segments[1].p[0] == '$')
+		return parse_operation(p, SHAPE_TYPE_OPERATION, segments, 1, count, out, word);
+	return parse_instance(p, segments, count, out, word);
 }
 
 enum route_result
@@ -267,10 +283,14 @@ route_parse(const struct pack *p, enum fhir_method method, struct str target, st
 		result = parse_shape(p, segments, count, out, word);
 	if (result != ROUTE_FOUND)
 		return result;
-	out->allowed = shape_methods(out->shape);
+	out->allowed = out->operation ? out->operation->methods : shape_methods(out->shape);
 	if (method == FHIR_OPTIONS) {
 		out->interaction = &options_interaction;
 		return ROUTE_FOUND;
+	}
+	if (out->operation) {
+		out->interaction = &out->operation->as;
+		return out->allowed & 1U << method ? ROUTE_FOUND : ROUTE_BAD_METHOD;
 	}
 	for (const struct interaction *i = interactions; i->code; i++) {
 		if (i->shape == out->shape && i->method == served) {

@@ -16,6 +16,7 @@
 #include "profiles/pack.h"
 
 struct arena;
+struct operation;
 
 enum fhir_method {
 	FHIR_GET,
@@ -39,6 +40,10 @@ enum fhir_shape {
 	SHAPE_VERSION,		/* Patient/1/_history/2 */
 	SHAPE_TYPE_HISTORY,	/* Patient/_history */
 	SHAPE_SYSTEM_HISTORY,	/* _history */
+	SHAPE_SYSTEM_OPERATION, /* $name, below each of these */
+	SHAPE_TYPE_OPERATION,
+	SHAPE_INSTANCE_OPERATION,
+	SHAPE_VERSION_OPERATION,
 };
 
 enum interaction_id {
@@ -58,6 +63,7 @@ enum interaction_id {
 	INTERACTION_SEARCH_POST,
 	INTERACTION_CAPABILITIES,
 	INTERACTION_TRANSACTION, /* and batch: the Bundle's type tells */
+	INTERACTION_OPERATION,	 /* see operation.h */
 	INTERACTION_OPTIONS,
 };
 
@@ -70,6 +76,8 @@ enum interaction_flag {
 	INTERACTION_SYSTEM = 1 << 5,	/* listed for the whole system */
 	INTERACTION_OPEN = 1 << 6,	/* needs no scope */
 	INTERACTION_IN_BUNDLE = 1 << 7, /* may be an entry of a Bundle */
+	INTERACTION_INPUT = 1 << 8,	/* may have a resource as its body, by POST */
+	INTERACTION_JUDGES = 1 << 9,	/* what is wrong with the body is the answer */
 };
 
 struct interaction {
@@ -77,7 +85,8 @@ struct interaction {
 	const char *code; /* as in CapabilityStatement: "read" */
 	enum fhir_method method;
 	enum fhir_shape shape;
-	unsigned right; /* enum access_right that it needs; 0: none of its own */
+	unsigned right; /* enum access_right that it needs, or-ed: any of them; 0: none
+			 * of its own */
 	unsigned flags; /* enum interaction_flag */
 };
 
@@ -90,7 +99,8 @@ const struct interaction *interaction_by_id(enum interaction_id id);
 /* What a request asks for. Texts are in the arena or the request. */
 struct fhir_route {
 	const struct interaction *interaction;
-	enum fhir_method method; /* FHIR_HEAD is served as its GET */
+	const struct operation *operation; /* of INTERACTION_OPERATION */
+	enum fhir_method method;	   /* FHIR_HEAD is served as its GET */
 	enum fhir_shape shape;
 	uint32_t type; /* PACK_NONE when the path names none */
 	struct str id;

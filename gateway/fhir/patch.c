@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "gateway/fhir/batch.h"
+#include "gateway/fhir/operation.h"
 #include "gateway/fhir/search_query.h"
 #include "mappers/fhir/fhirpath_patch.h"
 #include "mappers/fhir/json_patch.h"
@@ -17,7 +18,8 @@ bool
 patch_is(const struct fhir_call *c)
 {
 	return c->route.interaction->id == INTERACTION_PATCH ||
-	       c->route.interaction->id == INTERACTION_PATCH_CONDITIONAL;
+	       c->route.interaction->id == INTERACTION_PATCH_CONDITIONAL ||
+	       (c->route.operation && c->route.operation->change);
 }
 
 bool
@@ -85,6 +87,12 @@ patch_check(const struct fhir_service *s, struct fhir_call *c)
 {
 	struct str type;
 
+	if (c->route.operation) {
+		c->patch = c->record;
+		c->patch_node = c->node;
+		c->record = NULL;
+		return 0;
+	}
 	if (c->route.shape == SHAPE_TYPE && !c->route.query.len)
 		return call_fail(c, 400, "required", STR(""),
 		    "patch of a type needs an id in the path, or a search that says which "
@@ -156,9 +164,7 @@ find_by_id(const struct fhir_service *s, struct fhir_call *c, struct store_reade
 	if (!found)
 		return call_fail_missing(c, s->pack);
 	if (out->deleted)
-		return call_fail(c, 410, NULL, STR(""),
-		    "%.*s/%.*s was deleted; its history has the versions before",
-		    STR_ARG(call_type_name(s->pack, c->route.type)), STR_ARG(c->route.id));
+		return call_fail_gone(c, s->pack);
 	return 0;
 }
 
@@ -281,8 +287,15 @@ patch_call(struct fhir_batch *b, struct fhir_call *c, struct store_reader *r,
 	if (result != 0)
 		return -1;
 	c->resource = call_local_url(c, s->pack, c->route.type, found.id, found.version);
-	if (check_version(c, found.version) != 0 || apply(c, &found, builder) != 0)
+	if (check_version(c, found.version) != 0)
 		return -1;
+	result = c->route.operation ? operation_change(s, c, &found, builder)
+				    : apply(c, &found, builder);
+	if (result != 0) {
+		c->unchanged = result > 0;
+		return result > 0 ? 0 : -1;
+	}
+	c->unchanged = false;
 	c->patched_id = found.id;
 	c->patched_version = found.version;
 	return 0;

@@ -15,7 +15,8 @@ struct fhir_batch;
 
 #define PATCH_FORMATS "application/json-patch+json, application/fhir+json, application/fhir+xml"
 
-/* Is the call a patch? Its route was found. */
+/* Is the call a patch, or an operation that changes what is stored? Its route
+ * was found. */
 bool patch_is(const struct fhir_call *c);
 
 /* Does the media type say that the body is a JSON Patch? */

@@ -70,9 +70,7 @@ read_run(const struct fhir_service *s, struct fhir_call *c, struct store_reader 
 	c->updated = v.updated;
 	c->resource = call_local_url(c, s->pack, c->route.type, c->route.id, v.version);
 	if (v.deleted) {
-		call_fail(c, 410, NULL, STR(""),
-		    "%.*s/%.*s was deleted; its history has the versions before",
-		    STR_ARG(call_type_name(s->pack, c->route.type)), STR_ARG(c->route.id));
+		call_fail_gone(c, s->pack);
 		return;
 	}
 	if (is_unchanged(c, &v)) {

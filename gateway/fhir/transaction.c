@@ -211,7 +211,7 @@ order_of(const struct fhir_call *c)
 static bool
 is_write(const struct fhir_call *c)
 {
-	return !call_failed(c) && c->decision.permitted &&
+	return !call_failed(c) && c->decision.permitted && !c->unchanged &&
 	       c->route.interaction->flags & INTERACTION_WRITES;
 }
 

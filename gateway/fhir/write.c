@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "gateway/fhir/operation.h"
 #include "gateway/fhir/outcome.h"
 #include "gateway/fhir/patch.h"
 #include "gateway/fhir/search_query.h"
@@ -273,9 +274,13 @@ write_answer(const struct fhir_service *s, struct fhir_call *c, const struct sto
 {
 	struct str id = op->final_id.len ? op->final_id : op->id;
 
+	c->resource = call_local_url(c, s->pack, op->type, id, op->version);
+	if (c->route.operation) {
+		operation_answer(s, c, op->final_body);
+		return;
+	}
 	c->version = op->version;
 	c->updated = op->updated;
-	c->resource = call_local_url(c, s->pack, op->type, id, op->version);
 	if (op->verb == STORE_DELETE) {
 		c->status = c->prefer == RETURN_OUTCOME ? 200 : 204;
 	} else {

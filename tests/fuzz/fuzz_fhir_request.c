@@ -55,7 +55,8 @@ try_route(struct str method, struct str target, struct arena *a)
 	demand(r.allowed & 1U << r.method, "its method is allowed");
 	demand(!r.id.len || fhir_id_is_valid(r.id), "an id has an id's form");
 	demand(!r.id.len || r.type != PACK_NONE, "an instance has a type");
-	demand(!r.version || r.shape == SHAPE_VERSION, "a version is of a version's path");
+	demand(!r.version || r.shape == SHAPE_VERSION || r.shape == SHAPE_VERSION_OPERATION,
+	    "a version is of a version's path");
 }
 
 int

@@ -19,6 +19,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/http.scenario \
 	tests/scenario/lenient.scenario \
 	tests/scenario/merge.scenario \
+	tests/scenario/operations.scenario \
 	tests/scenario/parts.scenario \
 	tests/scenario/patch.scenario \
 	tests/scenario/patch_access.scenario \

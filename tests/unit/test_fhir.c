@@ -303,8 +303,10 @@ test_routes(void)
 	is_no_route("GET", "//Patient", ROUTE_NO_SUCH_PATH);
 	is_no_route("GET", "/Patient/%zz", ROUTE_BAD_ESCAPE);
 	is_no_route("POST", "/Patient/$match", ROUTE_NO_SUCH_OPERATION);
-	is_no_route("GET", "/Patient/1/$everything", ROUTE_NO_SUCH_OPERATION);
-	is_no_route("GET", "/$meta", ROUTE_NO_SUCH_OPERATION);
+	is_no_route("GET", "/Patient/1/$everythin", ROUTE_NO_SUCH_OPERATION);
+	is_no_route("GET", "/Patient/1/_history/2/$validate", ROUTE_NO_SUCH_OPERATION);
+	is_no_route("GET", "/$validate", ROUTE_NO_SUCH_OPERATION);
+	is_no_route("GET", "/Patient/1/$meta-add", ROUTE_BAD_METHOD);
 	is_route("PATCH", "/Patient/1", INTERACTION_PATCH);
 	is_route("PATCH", "/Patient?identifier=x", INTERACTION_PATCH_CONDITIONAL);
 	is_no_route("PATCH", "/Patient/1/_history", ROUTE_BAD_METHOD);
