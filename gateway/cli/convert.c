@@ -14,6 +14,8 @@
 #include "base/finding.h"
 #include "mappers/fhir/fhir_format.h"
 #include "mappers/fhir/ndjson.h"
+#include "mappers/hl7v2/er7_batch.h"
+#include "mappers/hl7v2/v2xml.h"
 
 enum {
 	INPUT_MOST = 1 << 30,
@@ -224,8 +226,6 @@ convert_text(struct convert *c, struct str text, struct error *err)
 	struct str message;
 	uint32_t line, count = 0;
 
-	if (c->from != CONVERT_HL7V2)
-		return convert_one(c, text, 1, err);
 	while (er7_cut(&cutter, &message, &line)) {
 		count++;
 		if (convert_one(c, message, line, err) != 0)
@@ -233,6 +233,28 @@ convert_text(struct convert *c, struct str text, struct error *err)
 	}
 	/* Not one MSH: the reader says so best. */
 	return count ? 0 : convert_one(c, text, 1, err);
+}
+
+/* Messages in ER7, also in UTF-16 and in batches; or one in XML. */
+static int
+convert_messages(struct convert *c, struct str text, struct error *err)
+{
+	struct findings f;
+	struct arena a;
+	int rc;
+
+	arena_init(&a, (size_t)16 << 30, ARENA_WIPE);
+	findings_init(&f, &a, FINDINGS_MOST);
+	c->er7.unknown_charset = c->lenient ? ER7_CHARSET_READ : ER7_CHARSET_REFUSE;
+	if (v2xml_is(text))
+		rc = v2xml_to_er7(text, INPUT_MOST, &a, &text, &f);
+	else
+		rc = er7_batch_text(text, &a, &text, &f);
+	print_findings(c, 1, &f);
+	/* What is wrong with a text ends that text only. */
+	rc = rc == 0 ? convert_text(c, text, err) : 0;
+	arena_release(&a);
+	return rc;
 }
 
 /* An ndjson_line_fn. A line that is wrong is told, and the next ones go on. */
@@ -301,8 +323,10 @@ convert_whole(struct convert *c, const char *path, struct error *err)
 	buf_init(&text, INPUT_MOST);
 	text.wipe = true;
 	rc = file_read(path, &text, err);
-	if (rc == 0)
-		rc = convert_text(c, buf_str(&text), err);
+	if (rc == 0 && c->from == CONVERT_HL7V2)
+		rc = convert_messages(c, buf_str(&text), err);
+	else if (rc == 0)
+		rc = convert_one(c, buf_str(&text), 1, err);
 	else if (err->kind == ERROR_IO)
 		err->kind = ERROR_MISSING;
 	buf_release(&text);

@@ -41,9 +41,8 @@ is_word(char c)
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* Index behind the end of the line that begins at `at`, its end in *end. */
-static size_t
-next_line(struct str s, size_t at, size_t *end)
+size_t
+er7_next_line(struct str s, size_t at, size_t *end)
 {
 	while (at < s.len && s.p[at] != '\r' && s.p[at] != '\n')
 		at++;
@@ -53,8 +52,8 @@ next_line(struct str s, size_t at, size_t *end)
 	return at < s.len ? at + 1 : at;
 }
 
-static bool
-starts_segment(struct str s, size_t at, const char *id)
+bool
+er7_starts_segment(struct str s, size_t at, const char *id)
 {
 	return s.len - at > 3 && memcmp(s.p + at, id, 3) == 0 && !is_word(s.p[at + 3]) &&
 	       s.p[at + 3] != '\r' && s.p[at + 3] != '\n';
@@ -72,11 +71,11 @@ find_start(struct str *s, uint32_t *line)
 	while (at < s->len) {
 		while (at < s->len && (s->p[at] == ' ' || s->p[at] == '\t' || s->p[at] == '\v'))
 			at++;
-		if (starts_segment(*s, at, "MSH")) {
+		if (er7_starts_segment(*s, at, "MSH")) {
 			*s = str_from_index(*s, at);
 			return true;
 		}
-		at = next_line(*s, at, &end);
+		at = er7_next_line(*s, at, &end);
 		*line += 1;
 	}
 	return false;
@@ -89,7 +88,7 @@ header_field(struct str s, unsigned n)
 	size_t end;
 	struct str rest, part = { NULL, 0 };
 
-	next_line(s, 0, &end);
+	er7_next_line(s, 0, &end);
 	rest = str_of(s.p + 4, end - 4);
 	for (unsigned i = 1; i < n; i++)
 		if (!str_split(&rest, s.p[3], &part))
@@ -198,6 +197,8 @@ add_part(
 			r->nodes[node].flags |= ER7_ESCAPED;
 		if (end - at == 2 && p[at] == '"' && p[at + 1] == '"')
 			r->nodes[node].flags |= ER7_NULL;
+		if (r->m->truncation && p[end - 1] == r->m->truncation)
+			r->nodes[node].flags |= ER7_TRUNCATED;
 		return;
 	}
 	for (size_t i = at;; i++) {
@@ -307,7 +308,7 @@ find_segments(struct reader *r, const struct er7_options *o, uint32_t line,
 		const char *p = m->text.p + at;
 		uint32_t seps = 0;
 
-		next = next_line(m->text, at, &end);
+		next = er7_next_line(m->text, at, &end);
 		if (end == at || (end - at == 1 && (*p == 0x1c || *p == 0x1a)))
 			continue;
 		if (!is_segment(m, p, end - at)) {
@@ -402,7 +403,7 @@ er7_read(struct str bytes, const struct er7_options *options, struct arena *a,
 {
 	struct er7_options o = with_defaults(options);
 	struct reader r = { .arena = a, .findings = findings, .m = out, .most = o.max_nodes };
-	struct str charset, charsets;
+	struct er7_charsets charsets;
 	uint32_t line;
 
 	memset(out, 0, sizeof(*out));
@@ -415,14 +416,20 @@ er7_read(struct str bytes, const struct er7_options *options, struct arena *a,
 		    "there is no MSH segment: this is no HL7 v2 message in ER7");
 	if (set_separators(&r, out->text, line) != 0)
 		return -1;
-	charsets = header_field(out->text, 18);
-	if (!str_split(&charsets, out->repetition, &charset))
-		charset = STR("");
+	charsets = (struct er7_charsets){
+		.declared = header_field(out->text, 18),
+		.fallback = o.default_charset,
+		.repetition = out->repetition,
+		.escape = out->escape,
+		.lenient = o.unknown_charset == ER7_CHARSET_READ,
+	};
 	/* Once in UTF-8 already, UTF-16 is not to be converted again. */
 	if (out->text.p < bytes.p || out->text.p >= bytes.p + bytes.len)
-		charset = STR("UNICODE UTF-8");
-	if (er7_to_utf8(out->text, charset, o.default_charset, a, line, &out->text, findings) != 0)
+		charsets.declared = STR("UNICODE UTF-8");
+	if (er7_to_utf8(out->text, &charsets, a, line, &out->text, findings) != 0)
 		return -1;
+	if (er7_join_addenda(out->text, out->field, a, &out->text) != 0)
+		return fatal(&r, "too-costly", "", line, "the message is too large");
 	return read_segments(&r, &o, line);
 }
 
@@ -521,45 +528,4 @@ er7_place(const struct er7_message *m, const struct er7_segment *s, uint32_t i, 
 		end = n->end;
 		at++;
 	}
-}
-
-/* A BOM of UTF-16, or a first character of two bytes. */
-static bool
-is_utf16(struct str s)
-{
-	const unsigned char *p = (const unsigned char *)s.p;
-
-	return s.len > 1 && (p[0] == 0 || p[1] == 0 || (p[0] == 0xff && p[1] == 0xfe) ||
-				(p[0] == 0xfe && p[1] == 0xff));
-}
-
-bool
-er7_cut(struct er7_cutter *c, struct str *message, uint32_t *line)
-{
-	struct str s = c->text;
-	size_t from = s.len, end, next;
-	bool inside = false;
-
-	for (; c->at < s.len; c->at = next, c->line++) {
-		size_t at = c->at;
-
-		while (at < s.len && (s.p[at] == '\v' || s.p[at] == 0x1c || s.p[at] == ' '))
-			at++;
-		if (c->at == 0 && str_starts(s, STR("\xef\xbb\xbf")))
-			at = 3;
-		next = next_line(s, at, &end);
-		if (starts_segment(s, at, "MSH") || (c->at == 0 && is_utf16(s))) {
-			if (inside)
-				break;
-			inside = true;
-			from = at;
-			*line = c->line + 1;
-		} else if (inside &&
-			   (starts_segment(s, at, "FHS") || starts_segment(s, at, "BHS") ||
-			       starts_segment(s, at, "BTS") || starts_segment(s, at, "FTS"))) {
-			break;
-		}
-	}
-	*message = inside ? str_of(s.p + from, c->at - from) : str_of(NULL, 0);
-	return inside;
 }

@@ -36,6 +36,9 @@ enum er7_flag {
 	ER7_ESCAPED = 1 << 0, /* holds the escape character */
 	ER7_NULL = 1 << 1,    /* is "": delete what is there */
 	ER7_PARENT = 1 << 2,  /* has children; their level is that of the next node */
+	/* Ends with the truncation character (HL7 v2.9, 2.5.5.2): the sender has
+	 * left the rest out. */
+	ER7_TRUNCATED = 1 << 3,
 };
 
 /* A populated part. Its children follow it; `end` is behind the last. */
@@ -74,11 +77,18 @@ struct er7_options {
 	uint32_t max_nodes;	    /* 0: 8,000,000 */
 	struct str default_charset; /* a name of table 0211 or of iconv, for bytes
 				     * over 127 without MSH-18; empty: UTF-8 */
+	enum er7_unknown_charset {
+		ER7_CHARSET_REFUSE,
+		ER7_CHARSET_READ, /* as the default (empty: UTF-8 if it is
+				   * that, else 8859/1), with a warning */
+	} unknown_charset;	  /* a name in MSH-18 that nobody knows */
 };
 
 /*
  * Read one message. What comes before MSH (a BOM, white space) is skipped;
- * segments end with CR, LF or CRLF. options may be NULL. Returns 0, and
+ * segments end with CR, LF or CRLF. What an ADD segment holds is put behind the
+ * segment before it (2.10.2). Character sets are those of table 0211, with what
+ * MSH-18 repeats switched to by ISO 2022 or by \Cxxyy\ and \Mxxyyzz\ (2.7.2). options may be NULL. Returns 0, and
  * findings may hold warnings (of what was skipped or not understood); or -1
  * with the reason, severity fatal, as the last finding: no MSH, separators that
  * are missing or alike, a character set that is unknown or does not fit the
@@ -122,7 +132,7 @@ er7_raw(const struct er7_message *m, uint32_t i)
  * Node's bytes with escapes decoded: \F\ \S\ \T\ \R\ \E\ \P\ to the message's
  * own characters, \Xhh..\ to bytes, formatting (\.br\ \.sp\ \.in\ \.ti\ …) to
  * line breaks and spaces, highlighting (\H\ \N\) away; others are kept as they
- * stand. In the arena when there was something to decode.
+ * stand. The truncation character at its end is left out. In the arena when there was something to decode.
  */
 struct str er7_text(const struct er7_message *m, uint32_t i, struct arena *a);
 
@@ -147,16 +157,16 @@ void er7_place(
     const struct er7_message *m, const struct er7_segment *s, uint32_t i, char out[ER7_PLACE]);
 
 /*
- * Take the next message from a text that may hold several: each begins at an
- * MSH segment; batch envelopes (FHS, BHS, BTS, FTS) and what comes before the
- * first MSH are skipped. Sets *line to that of the MSH in the text. Returns
- * false at the end.
+ * Continuation (2.10.2). er7_continued(): the pointer, DSC-1, by which the
+ * message goes on in another one; er7_continues(): the pointer, MSH-14, of the
+ * message that this one goes on with. Empty: none.
  */
-struct er7_cutter {
-	struct str text;
-	size_t at;
-	uint32_t line;
-};
-bool er7_cut(struct er7_cutter *c, struct str *message, uint32_t *line);
+struct str er7_continued(const struct er7_message *m);
+struct str er7_continues(const struct er7_message *m);
+
+/* Append the message that was sent in those parts, in order, as they were sent
+ * (in one character set, of which ASCII is part). */
+struct buf;
+void er7_join(const struct str *parts, size_t count, struct buf *out);
 
 #endif

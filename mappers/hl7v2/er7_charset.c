@@ -20,24 +20,34 @@ static const struct {
 	{ "8859/7", "ISO-8859-7" },
 	{ "8859/8", "ISO-8859-8" },
 	{ "8859/9", "ISO-8859-9" },
+	{ "8859/10", "ISO-8859-10" },
+	{ "8859/11", "ISO-8859-11" },
+	{ "8859/13", "ISO-8859-13" },
+	{ "8859/14", "ISO-8859-14" },
 	{ "8859/15", "ISO-8859-15" },
+	{ "8859/16", "ISO-8859-16" },
 	{ "UNICODE UTF-8", "UTF-8" },
 	{ "UNICODE", "UTF-8" },
 	{ "UNICODE UTF-16", "UTF-16" },
 	{ "UNICODE UTF-32", "UTF-32" },
 	{ "GB 18030-2000", "GB18030" },
+	{ "GB 18030", "GB18030" },
 	{ "BIG-5", "BIG5" },
+	{ "BIG 5", "BIG5" },
 	{ "KS X 1001", "EUC-KR" },
 	{ "CNS 11643-1992", "EUC-TW" },
-	{ "ISO IR14", "ISO-2022-JP" },
-	{ "ISO IR87", "ISO-2022-JP" },
-	{ "ISO IR159", "ISO-2022-JP-1" },
+	{ "CNS 11643", "EUC-TW" },
+	/* These are switched to from ASCII: er7_iso2022.c. */
+	{ "ISO IR14", "ASCII" },
+	{ "ISO IR87", "ASCII" },
+	{ "ISO IR159", "ASCII" },
 };
 
-/* The name iconv knows the character set by; false when it can be none. */
-static bool
-charset_name(struct str name, char out[32])
+bool
+er7_charset_name(struct str name, char out[32])
 {
+	iconv_t cd;
+
 	for (size_t i = 0; i < sizeof(charsets) / sizeof(charsets[0]); i++) {
 		if (str_eq_nocase(name, str_from(charsets[i].hl7))) {
 			snprintf(out, 32, "%s", charsets[i].iconv);
@@ -55,7 +65,10 @@ charset_name(struct str name, char out[32])
 			return false;
 	}
 	snprintf(out, 32, "%.*s", STR_ARG(name));
-	return true;
+	cd = iconv_open("UTF-8", out);
+	if (cd != (iconv_t)-1)
+		iconv_close(cd);
+	return cd != (iconv_t)-1;
 }
 
 static bool
@@ -67,6 +80,10 @@ is_ascii(struct str s)
 	return true;
 }
 
+#define UNKNOWN                                                                                    \
+	"the character set named in MSH-18 is not known here; use a name of table 0211, or "       \
+	"configure what such messages are to be read as"
+
 static int
 fatal(struct findings *f, const char *code, uint32_t line, const char *text)
 {
@@ -74,8 +91,8 @@ fatal(struct findings *f, const char *code, uint32_t line, const char *text)
 	return -1;
 }
 
-static int
-convert(struct str bytes, const char *name, struct arena *a, uint32_t line, struct str *out,
+int
+er7_iconv(struct str bytes, const char *name, struct arena *a, uint32_t line, struct str *out,
     struct findings *findings)
 {
 	iconv_t cd = iconv_open("UTF-8", name);
@@ -83,28 +100,21 @@ convert(struct str bytes, const char *name, struct arena *a, uint32_t line, stru
 	char *text, *in = (char *)bytes.p, *to;
 
 	if (cd == (iconv_t)-1)
-		return fatal(findings, "not-supported", line,
-		    "the character set named in MSH-18 is not known here; use a name of table "
-		    "0211");
+		return fatal(findings, "not-supported", line, UNKNOWN);
 	text = arena_alloc_bytes(a, room);
 	to = text;
 	free_len = room;
 	while (text && left > 0 && iconv(cd, &in, &left, &to, &free_len) == (size_t)-1) {
 		size_t used = (size_t)(to - text);
-		char *more;
 
-		if (errno != E2BIG) {
+		if (errno != E2BIG || room > 4 * bytes.len + 64) {
 			iconv_close(cd);
 			findings_add(findings, SEVERITY_FATAL, "value", STR("MSH-18"), line, 0,
 			    "byte %zu of the message does not fit the character set %s",
 			    bytes.len - left + 1, name);
 			return -1;
 		}
-		more = arena_grow(a, text, room, room * 2);
-		if (!more)
-			text = NULL;
-		else
-			text = more;
+		text = arena_grow(a, text, room, room * 2);
 		room *= 2;
 		to = text ? text + used : NULL;
 		free_len = room - used;
@@ -127,20 +137,65 @@ bad_utf8(struct str bytes, bool declared, uint32_t line, struct findings *findin
 	return -1;
 }
 
-int
-er7_to_utf8(struct str bytes, struct str declared, struct str fallback, struct arena *a,
-    uint32_t line, struct str *out, struct findings *findings)
+/*
+ * Nobody knows the character set of MSH-18. ASCII is in all of them; other
+ * bytes are refused, or read as the policy says.
+ */
+static int
+read_unknown(struct str bytes, const struct er7_charsets *c, struct arena *a, uint32_t line,
+    struct str *out, struct findings *findings)
 {
-	struct str name = declared.len ? declared : fallback;
 	char charset[32];
 
+	if (!c->lenient && !is_ascii(bytes))
+		return fatal(findings, "not-supported", line, UNKNOWN);
+	findings_add(findings, SEVERITY_WARNING, "not-supported", STR("MSH-18"), line, 0,
+	    "the character set named in MSH-18 is not known here; the message was read as %.*s",
+	    c->fallback.len ? (int)c->fallback.len : 6, c->fallback.len ? c->fallback.p : "8859/1");
+	if (is_ascii(bytes) || (!c->fallback.len && utf8_is_valid(bytes)))
+		return 0;
+	if (!er7_charset_name(c->fallback, charset))
+		snprintf(charset, sizeof(charset), "ISO-8859-1");
+	return er7_iconv(bytes, charset, a, line, out, findings);
+}
+
+/* The first repetition of MSH-18 is what the message is in; others are what
+ * it switches to. */
+static struct str
+first_of(const struct er7_charsets *c)
+{
+	struct str rest = c->declared, name = STR("");
+
+	if (!c->repetition)
+		return rest;
+	str_split(&rest, c->repetition, &name);
+	return name;
+}
+
+static bool
+has_wide_bytes(const char *charset)
+{
+	return str_starts(str_from(charset), STR("UTF")) || strcmp(charset, "GB18030") == 0 ||
+	       strcmp(charset, "BIG5") == 0;
+}
+
+int
+er7_to_utf8(struct str bytes, const struct er7_charsets *c, struct arena *a, uint32_t line,
+    struct str *out, struct findings *findings)
+{
+	struct str declared = first_of(c), name = declared.len ? declared : c->fallback;
+	char charset[32] = "";
+
 	*out = bytes;
-	if (name.len && !charset_name(name, charset))
-		return fatal(findings, "not-supported", line,
-		    "the character set named in MSH-18 is not known here; use a name of table "
-		    "0211");
-	/* Stateful sets are ASCII bytes throughout. */
-	if (is_ascii(bytes) && (!name.len || memchr(bytes.p, 0x1b, bytes.len) == NULL))
+	if (name.len && !er7_charset_name(name, charset))
+		return read_unknown(bytes, c, a, line, out, findings);
+	/* Its MSH was read as it stands, so UTF-16 it is no more. */
+	if (str_starts(str_from(charset), STR("UTF-16")) ||
+	    str_starts(str_from(charset), STR("UTF-32")))
+		snprintf(charset, sizeof(charset), "UTF-8");
+	if (!has_wide_bytes(charset) && er7_switches(bytes, c))
+		return er7_from_iso2022(bytes, charset, c, a, line, out, findings);
+	if (is_ascii(bytes))
 		return 0;
 	if (!name.len)
 		return utf8_is_valid(bytes) ? 0 : bad_utf8(bytes, false, line, findings);
@@ -151,24 +206,41 @@ er7_to_utf8(struct str bytes, struct str declared, struct str fallback, struct a
 		    "MSH-18 says ASCII, but the message is UTF-8; read as such");
 		return 0;
 	}
-	return convert(bytes, charset, a, line, out, findings);
+	return er7_iconv(bytes, charset, a, line, out, findings);
 }
+
+/* What UTF-16 and UTF-32 begin with: a BOM, or the first letters of a message,
+ * a batch or a file. The longer ones first. */
+static const struct {
+	const char *bytes;
+	uint8_t len, skip;
+	const char *iconv;
+} beginnings[] = {
+	{ "\xff\xfe\0\0", 4, 4, "UTF-32LE" },
+	{ "\0\0\xfe\xff", 4, 4, "UTF-32BE" },
+	{ "\xff\xfe", 2, 2, "UTF-16LE" },
+	{ "\xfe\xff", 2, 2, "UTF-16BE" },
+	{ "M\0\0\0S\0\0\0H", 9, 0, "UTF-32LE" },
+	{ "B\0\0\0H\0\0\0S", 9, 0, "UTF-32LE" },
+	{ "F\0\0\0H\0\0\0S", 9, 0, "UTF-32LE" },
+	{ "\0\0\0M\0\0\0S\0\0\0H", 12, 0, "UTF-32BE" },
+	{ "\0\0\0B\0\0\0H\0\0\0S", 12, 0, "UTF-32BE" },
+	{ "\0\0\0F\0\0\0H\0\0\0S", 12, 0, "UTF-32BE" },
+	{ "M\0S\0H", 5, 0, "UTF-16LE" },
+	{ "B\0H\0S", 5, 0, "UTF-16LE" },
+	{ "F\0H\0S", 5, 0, "UTF-16LE" },
+	{ "\0M\0S\0H", 6, 0, "UTF-16BE" },
+	{ "\0B\0H\0S", 6, 0, "UTF-16BE" },
+	{ "\0F\0H\0S", 6, 0, "UTF-16BE" },
+};
 
 int
 er7_from_utf16(struct str bytes, struct arena *a, struct str *out, struct findings *findings)
 {
-	const unsigned char *p = (const unsigned char *)bytes.p;
-
 	*out = bytes;
-	if (bytes.len < 8)
-		return 0;
-	if (p[0] == 0xff && p[1] == 0xfe)
-		return convert(str_from_index(bytes, 2), "UTF-16LE", a, 1, out, findings);
-	if (p[0] == 0xfe && p[1] == 0xff)
-		return convert(str_from_index(bytes, 2), "UTF-16BE", a, 1, out, findings);
-	if (memcmp(p, "M\0S\0H\0", 6) == 0)
-		return convert(bytes, "UTF-16LE", a, 1, out, findings);
-	if (memcmp(p, "\0M\0S\0H", 6) == 0)
-		return convert(bytes, "UTF-16BE", a, 1, out, findings);
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++)
+		if (str_starts(bytes, str_of(beginnings[i].bytes, beginnings[i].len)))
+			return er7_iconv(str_from_index(bytes, beginnings[i].skip),
+			    beginnings[i].iconv, a, 1, out, findings);
 	return 0;
 }

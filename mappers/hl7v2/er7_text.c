@@ -183,6 +183,8 @@ er7_text(const struct er7_message *m, uint32_t i, struct arena *a)
 	struct str raw = er7_raw(m, i);
 	struct sink to = { NULL, 0 };
 
+	if (i != ER7_NONE && m->nodes[i].flags & ER7_TRUNCATED)
+		raw.len--;
 	if (i == ER7_NONE || !m->escape || memchr(raw.p, m->escape, raw.len) == NULL)
 		return raw;
 	decode(m, raw, &to);

@@ -111,6 +111,48 @@ def test_folders():
            'progress of many, in lines where there is no terminal', r)
 
 
+ADMISSION = ['MSH|^~\\&|APP|FAC|||20260101120000||ADT^A01^ADT_A01|%s|P|2.5.1||||||%s',
+             'PID|1||%s^^^NORTH^MR||M\xfcller^Ada', 'PV1|1|I']
+XML = """<?xml version="1.0"?>
+<ADT_A01 xmlns="urn:hl7-org:v2xml">
+ <MSH><MSH.1>|</MSH.1><MSH.2>^~\\&amp;</MSH.2><MSH.3><HD.1>APP</HD.1></MSH.3>
+  <MSH.4><HD.1>FAC</HD.1></MSH.4><MSH.7><TS.1>20260101120000</TS.1></MSH.7>
+  <MSH.9><MSG.1>ADT</MSG.1><MSG.2>A01</MSG.2><MSG.3>ADT_A01</MSG.3></MSH.9>
+  <MSH.10>1</MSH.10><MSH.11><PT.1>P</PT.1></MSH.11><MSH.12><VID.1>2.5.1</VID.1></MSH.12>
+  <MSH.18>UNICODE UTF-8</MSH.18></MSH>
+ <PID><PID.1>1</PID.1><PID.3><CX.1>A1</CX.1><CX.4><HD.1>NORTH</HD.1></CX.4><CX.5>MR</CX.5></PID.3>
+  <PID.5><XPN.1><FN.1>M\xfcller</FN.1></XPN.1><XPN.2>Ada</XPN.2></PID.5></PID>
+ <PV1><PV1.1>1</PV1.1><PV1.2>I</PV1.2></PV1>
+</ADT_A01>"""
+
+
+def admission(control, patient, charset='UNICODE UTF-8'):
+    return '\r'.join(ADMISSION) % (control, charset, patient) + '\r'
+
+
+def test_hl7v2():
+    """The same message in every encoding becomes the same Bundle."""
+    er7 = run('--from', 'hl7v2', '--to', 'json', given=admission('1', 'A1'))
+    tap.ok(er7.returncode == 0 and 'M\xfcller' in er7.stdout.decode(), 'a message in ER7', er7)
+    r = run('--from', 'hl7v2', '--to', 'json', given=XML)
+    tap.ok(r.returncode == 0 and r.stdout == er7.stdout, 'the same in XML', r)
+    for name, charset, codec in (('Latin 1', '8859/1', 'latin-1'), ('UTF-16', 'UNICODE UTF-16', 'utf-16'),
+                                 ('UTF-32', 'UNICODE UTF-32', 'utf-32')):
+        with open(os.path.join(folder, 'm.hl7'), 'wb') as f:
+            f.write(admission('1', 'A1', charset).encode(codec))
+        r = run('--from', 'hl7v2', '--to', 'json', 'm.hl7')
+        # What names the character set differs, and nothing else.
+        same = r.stdout.replace(charset.encode(), b'UNICODE UTF-8') == er7.stdout
+        tap.ok(r.returncode == 0 and same, 'the same in ' + name, r)
+    batch = ('FHS|^~\\&|A\rBHS|^~\\&|A\r' + admission('1', 'A1') + admission('2', 'A2') + 'BTS|2\rFTS|1\r')
+    with open(os.path.join(folder, 'b.hl7'), 'wb') as f:
+        f.write(batch.encode('utf-16'))
+    r = run('--from', 'hl7v2', '--to', 'ndjson', 'b.hl7')
+    tap.ok(r.returncode == 0 and r.stdout.count(b'\n') == 2 and b'"A2"' in r.stdout, 'a batch in UTF-16', r)
+    r = run('--from', 'hl7v2', '--to', 'json', given='<!DOCTYPE a><A/>')
+    tap.ok(r.returncode == 1 and b'DOCTYPE' in r.stderr and not r.stdout, 'a DOCTYPE is refused', r)
+
+
 def test_usage():
     tap.same(run('--from', 'json').returncode, 2, '--to is needed')
     tap.same(run('--from', 'cda', '--to', 'json').returncode, 2, 'an unknown format')
@@ -125,6 +167,7 @@ def main():
         test_lines()
         test_strictness()
         test_folders()
+        test_hl7v2()
         test_usage()
     finally:
         shutil.rmtree(folder)

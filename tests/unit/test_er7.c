@@ -11,6 +11,8 @@
 #include "base/file.h"
 #include "base/finding.h"
 #include "mappers/hl7v2/er7.h"
+#include "mappers/hl7v2/er7_batch.h"
+#include "mappers/hl7v2/er7_write.h"
 #include "tests/tap.h"
 
 #define MSH "MSH|^~\\&|APP|FAC|||20260101||ADT^A01^ADT_A01|1|P|2.5"
@@ -198,6 +200,110 @@ test_charsets(void)
 	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xc3\xbc"), "in UTF-8 then");
 }
 
+/* 2.7.2 and 2.7.3, with the sequences listed there; ISO 2022. */
+static void
+test_switching(void)
+{
+	struct er7_options read = { .unknown_charset = ER7_CHARSET_READ };
+	struct er7_message m;
+
+	read_text(
+	    STR(MSH18("ASCII~ISO IR87") "Yamada^Tarou~\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B|x"), &m);
+	is_str(value(&m, "PID", 1, 2, 1, 1), STR("\xe5\xb1\xb1\xe7\x94\xb0"),
+	    "ISO 2022 to Kanji and back");
+	is_str(
+	    value(&m, "PID", 1, 2, 2, 1), STR("\xe5\xa4\xaa\xe9\x83\x8e"), "in the next component");
+	is_str(value(&m, "PID", 2, 1, 1, 1), STR("x"),
+	    "separators among the bytes of Kanji do not cut");
+	read_text(STR(MSH18("ASCII~ISO IR159") "\\M242844\\0O\x1b(B|"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xe4\xbb\xbd"), "\\M242844\\: JIS X 0212");
+	read_text(STR(MSH18("ASCII~ISO IR14") "\\M2442\\;3\\C2842\\ Yama|"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xe5\xb1\xb1 Yama"),
+	    "\\M2442\\ and back by \\C2842\\");
+	read_text(STR(MSH18("8859/1~8859/7") "\xe9 \\C2D46\\\xe1|\xe9"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xc3\xa9 \xce\xb1"),
+	    "Latin 1, and Greek by \\C2D46\\");
+	is_str(
+	    value(&m, "PID", 2, 1, 1, 1), STR("\xc3\xa9"), "the next field is in the first again");
+	read_text(STR(MSH18("ASCII~8859/5") "\x1b-L\xb0|"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xd0\x90"), "Cyrillic by ISO 2022");
+	read_text(STR(MSH18("ASCII~ISO IR13") "\x1b)I\xb1|"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xef\xbd\xb1"), "half-width Katakana");
+	read_text(STR(MSH18("ASCII~KS X 1001") "\x1b$)C\xb0\xa1|"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xea\xb0\x80"), "KS X 1001");
+	ok(read_text(STR(MSH18("ASCII~ISO IR87") "\x1b$B;"), &m) != 0,
+	    "half a character is refused");
+	ok(read_text(STR(MSH18("") "\\C9999\\x"), &m) == 0, "a sequence nobody knows");
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\\C9999\\x"), "is kept");
+	ok(read_with(STR(MSH18("KLINGON") "\xe9"), &read, &m) == 0,
+	    "an unknown set is read by policy");
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xc3\xa9"), "as Latin 1");
+	ok(findings.count == 1 && findings.first->severity == SEVERITY_WARNING, "with a warning");
+	read_text(STR(MSH18("KS X 1001") "\xb0\xa1"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xea\xb0\x80"), "KS X 1001 throughout");
+	read_text(STR(MSH18("BIG-5") "\xa4\xa4"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xe4\xb8\xad"), "BIG-5");
+	read_text(STR(MSH18("CNS 11643-1992") "\xc4\xe3"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xe4\xb8\xad"), "CNS 11643");
+	read_text(STR(MSH18("8859/15") "\xa4"), &m);
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xe2\x82\xac"), "8859/15");
+	ok(read_text(STR("M\0\0\0S\0\0\0H\0\0\0|\0\0\0^\0\0\0|"
+			 "\0\0\0A\0\0\0\r\0\0\0P\0\0\0I\0\0\0D\0\0\0|\0\0\0\xfc\0\0\0"),
+	       &m) == 0,
+	    "UTF-32");
+	is_str(value(&m, "PID", 1, 1, 1, 1), STR("\xc3\xbc"), "in UTF-8 then");
+}
+
+/* 2.10.2: ADD behind a segment that goes on, DSC-1 and MSH-14. */
+static void
+test_continuation(void)
+{
+	struct er7_message m;
+	struct str parts[2] = { STR("MSH|^~\\&|A|B|||2026||ORU^R01|1|P|2.5\rPID|1\rOBX|1|TX|a||The "
+				    "first ha\rADD|\rDSC|p1|F\r"),
+		STR("MSH|^~\\&|A|B|||2026||ORU^R01|2|P|2.5||p1\rADD|lf and the "
+		    "second||N\rOBX|2\r") };
+	struct buf b;
+
+	ok(read_text(parts[0], &m) == 0, "a first part");
+	is_str(er7_continued(&m), STR("p1"), "DSC-1 says how it goes on");
+	is_str(er7_continues(&m), STR(""), "it continues none");
+	read_text(parts[1], &m);
+	is_str(er7_continues(&m), STR("p1"), "MSH-14 says what it continues");
+	is_str(er7_continued(&m), STR(""), "it does not go on");
+	buf_init(&b, 1 << 16);
+	er7_join(parts, 2, &b);
+	ok(read_text(buf_str(&b), &m) == 0 && m.segment_count == 4, "joined: MSH, PID, OBX, OBX");
+	is_str(value(&m, "OBX", 5, 1, 1, 1), STR("The first half and the second"),
+	    "the field is whole");
+	is_str(value(&m, "OBX", 7, 1, 1, 1), STR("N"), "the fields behind it are in their places");
+	is_str(value(&m, "MSH", 10, 1, 1, 1), STR("1"), "the header is the first's");
+	buf_release(&b);
+	read_text(STR(MSH "\rDSC|p1|I\r"), &m);
+	is_str(er7_continued(&m), STR(""), "an interactive continuation is none of a message");
+	read_text(STR(MSH "\rNTE|1||one \rADD|two\rADD| three|x\rPID|1"), &m);
+	is_str(value(&m, "NTE", 3, 1, 1, 1), STR("one two three"), "ADD after ADD");
+	is_str(value(&m, "NTE", 4, 1, 1, 1), STR("x"), "its further field");
+}
+
+/* 2.5.5.2. */
+static void
+test_truncation(void)
+{
+	struct er7_message m;
+	uint32_t i;
+
+	read_text(STR("MSH|^~\\&#|A\rPID|long na#|a\\P\\|x#y"), &m);
+	i = er7_field_node(&m, er7_find(&m, "PID"), 1);
+	ok(m.nodes[i].flags & ER7_TRUNCATED, "a value that was cut is told");
+	is_str(text_of(&m, "PID", 1), STR("long na"), "its text is without the sign");
+	is_str(text_of(&m, "PID", 2), STR("a#"), "\\P\\ is the sign itself");
+	i = er7_field_node(&m, er7_find(&m, "PID"), 3);
+	ok(!(m.nodes[i].flags & ER7_TRUNCATED), "inside a value it is a sign like any other");
+	read_text(STR("MSH|^~\\&|A\rPID|no 7#"), &m);
+	is_str(text_of(&m, "PID", 1), STR("no 7#"), "where none is declared it is, too");
+}
+
 static void
 test_places(void)
 {
@@ -259,6 +365,120 @@ test_cut(void)
 	ok(!er7_cut(&c, &message, &line), "no MSH, no message");
 }
 
+static void
+test_batch(void)
+{
+	struct er7_cutter c = {
+		.text = STR("FHS|^~\\&|A|B|C|D|2026||f||F1\rBHS|^~\\&|A|B|C|D|2026||b||B1\r" MSH
+			    "\rPID|1\rBTS|1\rBTS\rFTS|1\r")
+	};
+	struct er7_batch_answer answer = {
+		.control_id = STR("X9"), .time = INT64_C(1795365420000000), .count = 1
+	};
+	struct str piece;
+	uint32_t line;
+	struct buf b;
+
+	ok(er7_is_batch(c.text) && !er7_is_batch(STR(MSH)), "a batch begins with FHS or BHS");
+	ok(er7_next(&c, &piece, &line) == ER7_FILE_HEADER && line == 1, "FHS");
+	is_str(er7_envelope_field(piece, 11), STR("F1"), "FHS-11");
+	ok(er7_next(&c, &piece, &line) == ER7_BATCH_HEADER && line == 2, "BHS");
+	buf_init(&b, 1 << 12);
+	answer.header = piece;
+	er7_put_batch_header(&answer, &b);
+	er7_put_batch_trailer(&answer, &b);
+	/* 2.14.2: 3 to 6 changed round, 11 its own, 12 the one it answers. */
+	is_str(buf_str(&b), STR("BHS|^~\\&|C|D|A|B|20261122163700+0000||b||X9|B1\rBTS|1\r"),
+	    "the answer's envelope");
+	ok(er7_next(&c, &piece, &line) == ER7_MESSAGE && line == 3, "a message");
+	ok(er7_next(&c, &piece, &line) == ER7_BATCH_TRAILER && line == 5, "BTS");
+	ok(er7_next(&c, &piece, &line) == ER7_BATCH_TRAILER && line == 6, "BTS without fields");
+	ok(er7_next(&c, &piece, &line) == ER7_FILE_TRAILER && line == 7, "FTS");
+	ok(er7_next(&c, &piece, &line) == ER7_END, "the end");
+	buf_release(&b);
+}
+
+/* 2.5: what a writer is given comes back from the reader. */
+static void
+test_writer(void)
+{
+	struct er7_message m;
+	struct er7_writer w;
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	er7_writer_init(&w, STR(""), &b);
+	er7_put_segment(&w, "MSH");
+	er7_put(&w, 3, 1, 1, 1, STR("APP"));
+	er7_put(&w, 9, 1, 1, 1, STR("ADT"));
+	er7_put(&w, 9, 1, 2, 1, STR("A01"));
+	er7_put_segment(&w, "PID");
+	er7_put(&w, 3, 1, 1, 1, STR("1"));
+	er7_put(&w, 3, 1, 4, 1, STR("H"));
+	er7_put(&w, 3, 1, 4, 2, STR("1.2"));
+	er7_put(&w, 3, 3, 1, 1, STR("2"));
+	ok(er7_put(&w, 3, 2, 1, 1, STR("x")) != 0, "a place before the last is refused");
+	er7_put(&w, 5, 1, 1, 1, STR("a|b^c~d\\e&f\r\ng"));
+	er7_put(&w, 7, 1, 1, 1, STR(""));
+	er7_writer_end(&w);
+	is_str(buf_str(&b),
+	    STR("MSH|^~\\&|APP||||||ADT^A01\rPID|||1^^^H&1.2~~2||a\\F\\b\\S\\c\\R\\d\\E\\e\\T\\f\\."
+		"br\\g\r"),
+	    "a message is written");
+	read_text(buf_str(&b), &m);
+	is_str(text_of(&m, "PID", 5), STR("a|b^c~d\\e&f\ng"), "and read again");
+	buf_clear(&b);
+	ok(er7_encode(STR("M\xc3\xbcl \xe4\xb8\xad"), STR("8859/1"), '\\', &b) == 0,
+	    "UTF-8 to 8859/1");
+	is_str(buf_str(&b), STR("M\xfcl \\XE4B8AD\\"), "what it has not is in hex");
+	ok(er7_encode(STR("x"), STR("KLINGON"), 0, &b) != 0, "an unknown set");
+	buf_release(&b);
+}
+
+/* A message of signs that mean something, in any order. */
+static size_t
+make_noise(char *p, size_t room, uint64_t *state)
+{
+	static const char signs[] = "||||^^~~&&\\\r\rAB1\"#";
+	size_t len = (size_t)snprintf(p, room, "MSH|^~\\&%s|", *state & 1 << 20 ? "#" : "");
+
+	for (; len + 5 < room && (len < 24 || (*state >> 33) % 97); len++) {
+		*state = *state * UINT64_C(6364136223846793005) + 1442695040888963407U;
+		p[len] = signs[(*state >> 40) % (sizeof(signs) - 1)];
+		if (p[len] == '\r') {
+			memcpy(p + len, p[len - 1] == '\r' ? "|" : "\rZ1A|",
+			    p[len - 1] == '\r' ? 1 : 5);
+			len += p[len] == '\r' ? 4 : 0;
+		}
+	}
+	p[len++] = '\r';
+	return len;
+}
+
+/* Parse, write: the same bytes. */
+static void
+test_same_bytes(void)
+{
+	uint64_t state = 20261122;
+	unsigned wrong = 0, messages = 3000;
+	char text[512];
+	struct er7_message m;
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	for (unsigned i = 0; i < messages; i++) {
+		struct str s = str_of(text, make_noise(text, sizeof(text), &state));
+
+		buf_clear(&b);
+		if (read_text(s, &m) == 0)
+			er7_write(&m, &b);
+		if (!str_eq(buf_str(&b), s) && wrong++ < 3)
+			printf("# %.*s\n", STR_ARG(s));
+	}
+	is_int(wrong, 0, "messages of noise are written as they were read");
+	buf_release(&b);
+}
+
 /* Every part of a tree is inside its parent and in order. */
 static bool
 is_sound(const struct er7_message *m)
@@ -279,6 +499,34 @@ is_sound(const struct er7_message *m)
 		}
 	}
 	return true;
+}
+
+/* But for line ends, and what stands before MSH. */
+static bool
+is_written_same(const struct er7_message *m, struct str text)
+{
+	ptrdiff_t start = str_find_str(text, STR("MSH"));
+	size_t n = 0;
+	struct buf b;
+	bool same;
+	char *p = malloc(text.len + 1);
+
+	for (size_t i = start < 0 ? 0 : (size_t)start; i < text.len; i++) {
+		char c = text.p[i] == '\n' ? '\r' : text.p[i];
+
+		if (c != '\r' || (n && p[n - 1] != '\r'))
+			p[n++] = c;
+	}
+	if (n && p[n - 1] != '\r')
+		p[n++] = '\r';
+	buf_init(&b, 16 << 20);
+	er7_write(m, &b);
+	same = str_eq(buf_str(&b), str_of(p, n));
+	/* A message with lines that are no segments cannot be. */
+	same = same || findings.count;
+	buf_release(&b);
+	free(p);
+	return same;
 }
 
 static void
@@ -307,14 +555,14 @@ test_suite(void)
 		    path, sizeof(path), "%s/hl7v2/%s", root ? root : "../shared/suites", e->d_name);
 		buf_init(&text, 16 << 20);
 		if (file_read(path, &text, NULL) == 0 && read_text(buf_str(&text), &m) == 0 &&
-		    is_sound(&m))
+		    is_sound(&m) && is_written_same(&m, buf_str(&text)))
 			good++;
 		else
 			printf("# %s\n", path);
 		buf_release(&text);
 	}
 	closedir(d);
-	is_int(good, files, "all messages of the HL7 v2 suite are read");
+	is_int(good, files, "all messages of the HL7 v2 suite are read, and written as they were");
 }
 
 int
@@ -326,9 +574,15 @@ main(void)
 	test_empty();
 	test_escapes();
 	test_charsets();
+	test_switching();
+	test_continuation();
+	test_truncation();
 	test_places();
 	test_limits();
 	test_cut();
+	test_batch();
+	test_writer();
+	test_same_bytes();
 	test_suite();
 	arena_release(&arena);
 	return tap_done();
