@@ -122,6 +122,10 @@ struct fhirpath *
 fhirpath_compile(const struct pack *p, uint32_t type, struct str expression, struct error *err);
 void fhirpath_free(struct fhirpath *f);
 
+/* The type of all items the program may give, a number of the pack; PACK_NONE
+ * when it is not known, when they may be of several, or values made. */
+uint32_t fhirpath_result_type(const struct fhirpath *f);
+
 /*
  * Evaluate. The items lie in the arena. Returns 0, or -1 with *err set: a
  * limit was passed, or the expression cannot be evaluated on this input.

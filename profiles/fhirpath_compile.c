@@ -520,6 +520,8 @@ compile_whole(struct compiler *c, struct str expression)
 	if (f->start == NO_OP)
 		return -1;
 	f->type = str_dup(&f->arena, known_text(c, &result));
+	f->result_type = result.count == 1 && !result.any && !result.kinds ? result.types[0]
+									   : PACK_NONE;
 	return 0;
 }
 
@@ -565,4 +567,10 @@ fhirpath_free(struct fhirpath *f)
 		return;
 	arena_release(&f->arena);
 	free(f);
+}
+
+uint32_t
+fhirpath_result_type(const struct fhirpath *f)
+{
+	return f->result_type;
 }

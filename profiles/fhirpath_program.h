@@ -204,6 +204,7 @@ struct fhirpath {
 	uint32_t given;				 /* slots of variables that evaluation gives */
 	uint32_t slot_count;			 /* of all variables */
 	struct str type;			 /* what is known of the result, as text */
+	uint32_t result_type;			 /* of all its items; PACK_NONE: not known */
 	uint32_t resource, reference, extension; /* types; PACK_NONE */
 	uint32_t extension_url;			 /* its element */
 	uint32_t quantity;

@@ -8,9 +8,8 @@
  * here and are left out.
  */
 
-/* Cut *rest at the next | that stands in no parentheses or quotes. */
-static bool
-split_union(struct str *rest, struct str *part)
+bool
+search_split_union(struct str *rest, struct str *part)
 {
 	unsigned depth = 0;
 	bool quoted = false;
@@ -46,8 +45,8 @@ is_name_char(char c)
 	       c == '_';
 }
 
-static bool
-part_is_of(const struct pack *p, uint32_t type, struct str part)
+bool
+search_part_is_of(const struct pack *p, uint32_t type, struct str part)
 {
 	size_t from = 0, to;
 	uint32_t named;
@@ -108,21 +107,47 @@ find_homes(const struct pack *p, uint32_t type, struct search_type *st, struct s
 	}
 }
 
-static void
-not_compiled(
-    const struct pack *p, uint32_t type, const struct pack_param *param, const struct error *err)
+void
+search_not_compiled(const struct pack *p, uint32_t type, uint32_t number, const struct error *err)
 {
+	const struct pack_param *param = pack_param_at(p, number);
+
 	log_event(LOG_DEBUG, "search parameter is not supported", "type=%.*s\tcode=%.*s\treason=%s",
 	    STR_ARG(pack_text(p, pack_type_at(p, type)->name)), STR_ARG(pack_text(p, param->code)),
 	    err->text);
 }
 
-static struct search_entry *
-add_entry(struct search_type *st)
+struct search_entry *
+search_add_entry(struct search_type *st)
 {
 	st->entries = xrealloc(st->entries, (st->count + 1) * sizeof(st->entries[0]));
 	st->entries[st->count] = (struct search_entry){ .target = PACK_NONE };
 	return &st->entries[st->count++];
+}
+
+static void
+release_entry(struct search_entry *e)
+{
+	for (uint32_t i = 0; i < e->component_count; i++)
+		fhirpath_free(e->components[i].path);
+	free(e->components);
+	fhirpath_free(e->path);
+}
+
+void
+search_drop_entries(struct search_type *st, uint32_t first)
+{
+	while (st->count > first)
+		release_entry(&st->entries[--st->count]);
+}
+
+bool
+search_type_has(const struct search_type *st, uint32_t param)
+{
+	for (uint32_t i = 0; i < st->count; i++)
+		if (st->entries[i].param == param)
+			return true;
+	return false;
 }
 
 /* Compile the parts of a parameter's expression, an entry each: the union's
@@ -135,12 +160,12 @@ compile_param(const struct pack *p, uint32_t type, struct search_type *st, uint3
 	uint32_t first = st->count;
 	struct error err;
 
-	while (split_union(&rest, &part)) {
+	while (search_split_union(&rest, &part)) {
 		struct search_entry *e;
 
-		if (!part.len || !part_is_of(p, type, part))
+		if (!part.len || !search_part_is_of(p, type, part))
 			continue;
-		e = add_entry(st);
+		e = search_add_entry(st);
 		e->param = number;
 		e->kind = (uint16_t)param->type;
 		if (e->kind == PARAM_REFERENCE)
@@ -150,9 +175,8 @@ compile_param(const struct pack *p, uint32_t type, struct search_type *st, uint3
 			find_homes(p, type, st, e);
 			continue;
 		}
-		not_compiled(p, type, param, &err);
-		while (st->count > first)
-			fhirpath_free(st->entries[--st->count].path);
+		search_not_compiled(p, type, number, &err);
+		search_drop_entries(st, first);
 		return;
 	}
 }
@@ -179,6 +203,10 @@ search_type_new(const struct pack *p, uint32_t type)
 		if (is_indexed(param->type) && param->expression.len)
 			compile_param(p, type, st, params[i]);
 	}
+	/* Composites are of parameters that are there by now. */
+	for (uint32_t i = 0; i < count; i++)
+		if (pack_param_at(p, params[i])->type == PARAM_COMPOSITE)
+			search_composite_compile(p, type, st, params[i]);
 	return st;
 }
 
@@ -187,8 +215,7 @@ search_type_free(struct search_type *st)
 {
 	if (!st)
 		return;
-	for (uint32_t i = 0; i < st->count; i++)
-		fhirpath_free(st->entries[i].path);
+	search_drop_entries(st, 0);
 	free(st->entries);
 	free(st->codes);
 	free(st);

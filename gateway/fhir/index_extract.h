@@ -16,7 +16,15 @@ struct search_entry {
 	uint16_t kind;	 /* enum pack_param_type */
 	uint32_t target; /* keep references to this type only; PACK_NONE: any */
 	struct fhirpath *path;
-	struct pack_run homes; /* compartments whose members it tells, in `codes` */
+	struct pack_run homes;		     /* compartments whose members it tells, in `codes` */
+	struct search_component *components; /* of a composite */
+	uint32_t component_count;
+};
+
+/* A component of a composite, for the elements that one entry gives. */
+struct search_component {
+	uint32_t param;	       /* the parameter that it is searched as */
+	struct fhirpath *path; /* NULL: it is not needed, the one element is the resource */
 };
 
 /* The search parameters of a type. */
@@ -49,6 +57,47 @@ struct extraction {
  * logged and left out. */
 struct search_type *search_type_new(const struct pack *p, uint32_t type);
 void search_type_free(struct search_type *st);
+
+/* Another entry, zeroed, for any target. */
+struct search_entry *search_add_entry(struct search_type *st);
+
+/* Forget the entries from number `first` on. */
+void search_drop_entries(struct search_type *st, uint32_t first);
+
+/* Whether the type is indexed by a parameter. */
+bool search_type_has(const struct search_type *st, uint32_t param);
+
+/* Cut *rest at the next | that stands in no parentheses or quotes; false behind
+ * the last part. */
+bool search_split_union(struct str *rest, struct str *part);
+
+/* Whether a part of a union may give something for the type: it begins with
+ * its name, or that of no other type. */
+bool search_part_is_of(const struct pack *p, uint32_t type, struct str part);
+
+/* Say that a parameter is left out, and why. */
+void
+search_not_compiled(const struct pack *p, uint32_t type, uint32_t number, const struct error *err);
+
+/* index_composite.c */
+
+/* Compile a composite: an entry for each part of its expression. */
+void search_composite_compile(
+    const struct pack *p, uint32_t type, struct search_type *st, uint32_t number);
+
+/*
+ * The values of the composite whose entries begin at `first`, element by
+ * element, where it has several elements: where it has one, what is indexed of
+ * its components says it all. Returns the number of its entries, or 0 with
+ * *err set.
+ */
+uint32_t
+search_composite_extract(struct extraction *x, uint32_t first, uint32_t node, struct error *err);
+
+/* search_index.c */
+
+/* What the path of x->e finds in node. Returns 0, or -1 with *err set. */
+int search_evaluate(struct extraction *x, uint32_t node, struct error *err);
 
 /* index_extract.c */
 

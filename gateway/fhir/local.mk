@@ -21,11 +21,13 @@ libgateway_a_SOURCES += \
 EXTRA_DIST += gateway/fhir/README.md
 libgateway_a_SOURCES += \
 	gateway/fhir/index_compile.c \
+	gateway/fhir/index_composite.c \
 	gateway/fhir/index_extract.c gateway/fhir/index_extract.h \
 	gateway/fhir/index_number.c \
 	gateway/fhir/index_reference.c \
 	gateway/fhir/index_token.c \
 	gateway/fhir/search_chain.c \
+	gateway/fhir/search_composite.c \
 	gateway/fhir/search_cursor.c \
 	gateway/fhir/search_index.c gateway/fhir/search_index.h \
 	gateway/fhir/search_parse.c gateway/fhir/search_parse.h \

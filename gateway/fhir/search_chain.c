@@ -22,10 +22,10 @@ static const struct store_inner *
 parse_inner(struct parse *ps, uint32_t type, const struct store_visibility *v, struct str name,
     struct str value)
 {
-	struct store_inner *in = arena_calloc(ps->a, 1, sizeof(*in));
-	struct store_clause *clauses = ps->clauses;
-	uint32_t count = ps->clause_count, outer = ps->type;
 	struct query_pair pair = { name, value };
+	uint32_t outer = ps->type;
+	struct parse_scope scope;
+	struct store_inner *in;
 	bool taken;
 
 	if (ps->depth == STORE_DEPTH) {
@@ -33,23 +33,17 @@ parse_inner(struct parse *ps, uint32_t type, const struct store_visibility *v, s
 		    STORE_DEPTH);
 		return NULL;
 	}
-	ps->clauses = arena_calloc(
-	    ps->a, (size_t)parse_count_values(value) + 1, sizeof(struct store_clause));
-	if (!in || !ps->clauses) {
-		ps->full = true;
-		ps->clauses = clauses;
-		return NULL;
-	}
-	ps->clause_count = 0;
+	parse_open(ps, &scope);
 	ps->type = type;
 	ps->depth++;
 	taken = parse_take_named(ps, &pair) == TAKEN;
-	*in = (struct store_inner){ type, ps->clauses, ps->clause_count, *v };
+	in = parse_close(ps, &scope);
 	ps->depth--;
 	ps->type = outer;
-	ps->clauses = clauses;
-	ps->clause_count = count;
-	return taken ? in : NULL;
+	if (!in || !taken)
+		return NULL;
+	in->visibility = *v;
+	return in;
 }
 
 /* Whether the type has what a chain goes on with: "name:exact", "_has:…". */

@@ -61,12 +61,23 @@ type_of(struct search_index *si, uint32_t type)
 bool
 search_index_has(struct search_index *si, uint32_t type, uint32_t param)
 {
+	return search_type_has(type_of(si, type), param);
+}
+
+uint32_t
+search_index_components(
+    struct search_index *si, uint32_t type, uint32_t param, uint32_t out[SEARCH_COMPONENTS])
+{
 	const struct search_type *st = type_of(si, type);
 
-	for (uint32_t i = 0; i < st->count; i++)
-		if (st->entries[i].param == param)
-			return true;
-	return false;
+	for (uint32_t i = 0; i < st->count; i++) {
+		if (st->entries[i].param != param)
+			continue;
+		for (uint32_t k = 0; k < st->entries[i].component_count; k++)
+			out[k] = st->entries[i].components[k].param;
+		return st->entries[i].component_count;
+	}
+	return 0;
 }
 
 struct str
@@ -85,8 +96,8 @@ search_reference(const struct search_index *si, struct str reference, bool *vers
 	return reference;
 }
 
-static int
-extract_param(struct extraction *x, uint32_t node, struct error *err)
+int
+search_evaluate(struct extraction *x, uint32_t node, struct error *err)
 {
 	struct fhirpath_items items;
 
@@ -100,6 +111,22 @@ extract_param(struct extraction *x, uint32_t node, struct error *err)
 			search_add_node(x, items.at[i].node);
 	}
 	return 0;
+}
+
+/* The entry at *i, and on to the next; a composite's entries together. */
+static int
+extract_entries(struct extraction *x, uint32_t *i, uint32_t node, struct error *err)
+{
+	uint32_t taken;
+
+	x->e = &x->st->entries[*i];
+	if (x->e->kind != PARAM_COMPOSITE) {
+		++*i;
+		return search_evaluate(x, node, err);
+	}
+	taken = search_composite_extract(x, *i, node, err);
+	*i += taken;
+	return taken ? 0 : -1;
 }
 
 int
@@ -119,11 +146,9 @@ search_index_extract(struct search_index *si, const struct record *r, uint32_t n
 
 	if (x.st->is_home)
 		search_add_row(&x, STORE_COMPARTMENT)->entry = STORE_SELF;
-	for (uint32_t i = 0; i < x.st->count; i++) {
-		x.e = &x.st->entries[i];
-		if (extract_param(&x, node, err) < 0)
+	for (uint32_t i = 0; i < x.st->count;)
+		if (extract_entries(&x, &i, node, err) < 0)
 			return -1;
-	}
 	if (x.failed)
 		return error_set(err, ERROR_LIMIT, "the resource has too many values to search by");
 	*rows = x.rows;

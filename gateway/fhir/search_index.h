@@ -22,6 +22,10 @@ struct decimal;
 struct error;
 struct search_index;
 
+enum {
+	SEARCH_COMPONENTS = 8, /* of a composite, at most */
+};
+
 /*
  * base: URL of this server's FHIR API ("http://localhost:8080/fhir"), so that
  * absolute references to it are kept as relative ones; may be empty. The pack
@@ -32,11 +36,18 @@ void search_index_free(struct search_index *si);
 
 /*
  * Whether resources of the type are indexed by a parameter (a number of the
- * pack): those of type token, reference, string, date, uri, number and
- * quantity, whose expression the FHIRPath engine can evaluate. Parameters of
- * type composite and special are not, nor those without an expression.
+ * pack): those whose expression the FHIRPath engine can evaluate, and
+ * composites of such. Parameters of type special are not, nor those without an
+ * expression.
  */
 bool search_index_has(struct search_index *si, uint32_t type, uint32_t param);
+
+/*
+ * The parameters that a composite's components are searched as, in their order;
+ * *out has room for SEARCH_COMPONENTS. Returns how many.
+ */
+uint32_t search_index_components(
+    struct search_index *si, uint32_t type, uint32_t param, uint32_t out[SEARCH_COMPONENTS]);
 
 /*
  * The rows of the resource at node of r, in the arena. find tells which

@@ -194,11 +194,56 @@ parse_unescape(struct parse *ps, struct str in, struct str *out)
 	return true;
 }
 
+static struct store_clause *
+next_clause(struct parse *ps)
+{
+	if (ps->clause_count == ps->clause_room) {
+		uint32_t room = ps->clause_room ? ps->clause_room * 2 : 8;
+		struct store_clause *grown = arena_grow(
+		    ps->a, ps->clauses, ps->clause_room * sizeof(*grown), room * sizeof(*grown));
+
+		if (!grown) {
+			ps->full = true;
+			return NULL;
+		}
+		ps->clauses = grown;
+		ps->clause_room = room;
+	}
+	return &ps->clauses[ps->clause_count];
+}
+
+void
+parse_open(struct parse *ps, struct parse_scope *outer)
+{
+	*outer = (struct parse_scope){ ps->clauses, ps->clause_count, ps->clause_room };
+	ps->clauses = NULL;
+	ps->clause_count = ps->clause_room = 0;
+}
+
+struct store_inner *
+parse_close(struct parse *ps, const struct parse_scope *outer)
+{
+	struct store_inner *in = arena_calloc(ps->a, 1, sizeof(*in));
+
+	if (in)
+		*in = (struct store_inner){
+			.type = ps->type, .clauses = ps->clauses, .count = ps->clause_count
+		};
+	else
+		ps->full = true;
+	ps->clauses = outer->clauses;
+	ps->clause_count = outer->count;
+	ps->clause_room = outer->room;
+	return in;
+}
+
 struct store_clause *
 parse_add_clause(struct parse *ps, uint32_t tests)
 {
-	struct store_clause *c = &ps->clauses[ps->clause_count];
+	struct store_clause *c = next_clause(ps);
 
+	if (!c)
+		return NULL;
 	if (tests > TESTS_MOST - ps->tests) {
 		parse_complain(ps, "too-costly", "the search has more than %d values", TESTS_MOST);
 		return NULL;

@@ -26,7 +26,7 @@ struct parse {
 	struct search_query *out;
 	struct findings *findings;
 	struct store_clause *clauses;
-	uint32_t clause_count, tests;
+	uint32_t clause_count, clause_room, tests;
 	unsigned errors; /* of this parse */
 	bool full;	 /* the arena is */
 	bool conditions; /* of a conditional write: no result parameters */
@@ -87,6 +87,17 @@ struct store_test *
 parse_add_test(struct store_clause *clause, const struct criterion *c, enum store_test_kind kind);
 
 /*
+ * Between open and close, clauses are those of a list of its own, in the arena;
+ * close gives it, or NULL when the arena is full.
+ */
+struct parse_scope {
+	struct store_clause *clauses;
+	uint32_t count, room;
+};
+void parse_open(struct parse *ps, struct parse_scope *outer);
+struct store_inner *parse_close(struct parse *ps, const struct parse_scope *outer);
+
+/*
  * Called for each value: adds tests to the clause and returns false when the
  * value is bad (told by then).
  */
@@ -108,6 +119,9 @@ uint32_t parse_param_number(struct parse *ps, const struct pack_param *param);
 
 /* search_value.c: c names a parameter that is known. */
 enum taken parse_take_criterion(struct parse *ps, const struct criterion *c);
+
+/* search_composite.c: c names a composite that is indexed. */
+enum taken parse_take_composite(struct parse *ps, const struct criterion *c);
 
 /* search_result.c: parse_is_result(c->name). */
 enum taken parse_take_result(struct parse *ps, const struct criterion *c);

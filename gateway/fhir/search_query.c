@@ -122,16 +122,13 @@ take_all(struct parse *ps, const struct query_pair *pairs, uint32_t count)
 static int
 parse_pairs(struct parse *ps, const struct query_pair *pairs, uint32_t count)
 {
-	uint64_t room = (uint64_t)(count < PAIRS_MOST ? count : PAIRS_MOST) + TESTS_MOST + 1;
-
 	if (count > PAIRS_MOST) {
 		parse_complain(
 		    ps, "too-costly", "the search has more than %d parameters", PAIRS_MOST);
 		return -1;
 	}
-	ps->clauses = arena_calloc(ps->a, room, sizeof(struct store_clause));
 	ps->out->used = arena_calloc(ps->a, (size_t)count + 1, sizeof(struct query_pair));
-	if (ps->clauses && ps->out->used)
+	if (ps->out->used)
 		take_all(ps, pairs, count);
 	else
 		ps->full = true;

@@ -424,8 +424,10 @@ parse_take_criterion(struct parse *ps, const struct criterion *c)
 		return take_date(ps, c);
 	if (!search_index_has(ps->si, ps->type, c->number))
 		return parse_not_supported(ps, c->name,
-		    "parameters of type composite and special, and those whose expression cannot "
-		    "be evaluated, are not served");
+		    "parameters of type special, and those whose expression cannot be evaluated, "
+		    "are not served");
+	if (c->param->type == PARAM_COMPOSITE)
+		return parse_take_composite(ps, c);
 	if (str_is(c->modifier, "missing"))
 		return take_missing(ps, c);
 	switch (c->param->type) {

@@ -13,5 +13,6 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_search.c \
 	gateway/store/sqlite_sql.c gateway/store/sqlite_sql.h \
 	gateway/store/sqlite_test.c \
+	gateway/store/sqlite_tuple.c \
 	gateway/store/sqlite_walk.c \
 	gateway/store/store.h

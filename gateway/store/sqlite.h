@@ -42,6 +42,7 @@ enum sq_fixed {
 	SQ_ADD_INDEX,
 	SQ_ADD_STRING,
 	SQ_ADD_DATE,
+	SQ_ADD_TUPLE,
 	SQ_ADD_MANY_INDEX,
 	SQ_ADD_MANY_STRINGS,
 	SQ_ADD_MANY_DATES,
@@ -99,11 +100,16 @@ struct sq_pending {
 	struct sq_date_row {
 		int64_t key, low, high, row;
 	} * dates;
+	struct sq_tuple_row {
+		int64_t row;
+		uint32_t param;
+		struct str data;
+	} * tuples;
 	struct sq_pending_count {
-		size_t keys, strings, dates;
+		size_t keys, strings, dates, tuples;
 	} count;
-	size_t key_room, string_room, date_room;
-	struct arena texts; /* what strings have folded */
+	size_t key_room, string_room, date_room, tuple_room;
+	struct arena texts; /* what strings have folded, and tuples' data */
 	uint64_t *seen;	    /* a bit for each key that may be there */
 };
 
@@ -243,6 +249,9 @@ void sq_pending_range(struct sq_pending *p, int64_t key, int64_t low, int64_t hi
 int
 sq_pending_string(struct sq_pending *p, int64_t key, struct str folded, int64_t row, int64_t exact);
 
+/* The same: copies data, of a composite. */
+int sq_pending_tuple(struct sq_pending *p, int64_t row, uint32_t param, struct str data);
+
 /* So much waits that it should be written before more comes. */
 bool sq_pending_is_full(const struct sq_pending *p);
 
@@ -252,6 +261,23 @@ bool sq_pending_may_have(const struct sq_pending *p, struct sq_key key);
 /* Write what waits; nothing waits then. Returns 0, or -1 with *err set: the
  * commit cannot go on. */
 int sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err);
+
+/* sqlite_tuple.c */
+
+/* What a reference row refers to; {NULL, 0} when memory ran out. */
+typedef struct str sq_target_fn(const void *ctx, const struct store_index *x);
+
+/* The rows of one composite, as they are kept with their version. In scratch;
+ * -1: they are too many. */
+int sq_tuple_encode(const struct sq_names *n, uint32_t type, const struct store_index *x,
+    uint32_t count, sq_target_fn *target, const void *ctx, struct arena *scratch, struct str *out);
+
+/* A TEST_TUPLE as sq_tuple_matches() reads it. In scratch; -1: it is too large. */
+int sq_tuple_ask(const struct sq_names *n, uint32_t type, const struct store_test *t,
+    struct arena *scratch, struct str *out);
+
+/* Whether some element of the encoded rows has what is asked for. */
+bool sq_tuple_matches(struct str data, struct str asked);
 
 /* sqlite_read.c */
 

@@ -68,6 +68,15 @@ sql_put_clause(struct sql *s, const struct store_clause *c)
 }
 
 void
+sql_put_all(struct sql *s, const struct store_inner *in)
+{
+	buf_puts(&s->text, "(1");
+	for (uint32_t i = 0; i < in->count; i++)
+		sql_put_clause(s, &in->clauses[i]);
+	buf_puts(&s->text, ")");
+}
+
+void
 sql_put_current(struct sql *s)
 {
 	buf_printf(

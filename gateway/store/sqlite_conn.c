@@ -37,6 +37,7 @@ static const char *const fixed_sql[SQ_FIXED] = {
 			  " VALUES (?1, ?2, ?3, ?4)",
 	[SQ_ADD_DATE] = "INSERT OR IGNORE INTO date_ix (key, low, high, row)"
 			" VALUES (?1, ?2, ?3, ?4)",
+	[SQ_ADD_TUPLE] = "INSERT OR REPLACE INTO tuple (row, param, data) VALUES (?1, ?2, ?3)",
 	[SQ_ADD_MANY_INDEX] = "INSERT OR IGNORE INTO ix (hash, row, chk) VALUES " MANY("(?,?,?)"),
 	[SQ_ADD_MANY_STRINGS] = "INSERT OR IGNORE INTO string_ix (key, folded, row, exact)"
 				" VALUES " MANY("(?,?,?,?)"),
@@ -130,6 +131,14 @@ text_value(sqlite3_value *v)
 	return str_of(p ? p : "", p ? (size_t)sqlite3_value_bytes(v) : 0);
 }
 
+static struct str
+blob_value(sqlite3_value *v)
+{
+	const char *p = sqlite3_value_blob(v);
+
+	return str_of(p ? p : "", p ? (size_t)sqlite3_value_bytes(v) : 0);
+}
+
 /* reference_hash(type, param, target type, target id), reference_check(…): the
  * place in the index of a reference. */
 static void
@@ -148,6 +157,14 @@ reference_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_int64(ctx, sqlite3_user_data(ctx) ? key.check : key.hash);
 }
 
+/* tuple_match(data, asked): whether some element has what is asked for. */
+static void
+tuple_match(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void)argc;
+	sqlite3_result_int(ctx, sq_tuple_matches(blob_value(argv[0]), blob_value(argv[1])));
+}
+
 static int
 add_functions(sqlite3 *db)
 {
@@ -161,6 +178,9 @@ add_functions(sqlite3 *db)
 	if (code == SQLITE_OK)
 		code = sqlite3_create_function(
 		    db, "reference_check", 4, flags, &check, reference_key, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(
+		    db, "tuple_match", 2, flags, NULL, tuple_match, NULL, NULL);
 	return code;
 }
 

@@ -95,7 +95,7 @@ sq_params_of(const struct sq_names *n, const struct store_index *index, uint32_t
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t no;
 
-		if (index[i].kind == STORE_COMPARTMENT)
+		if (index[i].kind == STORE_COMPARTMENT || index[i].component)
 			continue;
 		no = n->param_no[index[i].param];
 		p[len++] = (char)(no >> 16);
@@ -268,6 +268,31 @@ add_row(const struct rows *r, const struct store_index *x)
 	}
 }
 
+static struct str
+tuple_target(const void *ctx, const struct store_index *x)
+{
+	return target_of(ctx, x);
+}
+
+/* The rows of a composite, which stand together. Returns how many, or 0: too
+ * many. */
+static uint32_t
+add_tuple(const struct rows *r, uint32_t first)
+{
+	const struct store_index *x = &r->op->index[first];
+	struct str data = { NULL, 0 };
+	uint32_t count = 1;
+
+	while (
+	    first + count < r->op->index_count && x[count].component && x[count].param == x->param)
+		count++;
+	if (sq_tuple_encode(r->names, r->op->type, x, count, tuple_target, r, r->scratch, &data) <
+		0 ||
+	    sq_pending_tuple(r->to, r->row, r->names->param_no[x->param], data) < 0)
+		return 0;
+	return count;
+}
+
 int
 sq_index_add(struct sq_pending *p, const struct sq_names *n, struct arena *scratch,
     const struct store_write *w, const struct store_op *op, int64_t row, struct error *err)
@@ -275,9 +300,13 @@ sq_index_add(struct sq_pending *p, const struct sq_names *n, struct arena *scrat
 	struct rows r = { p, n, scratch, w, op, row };
 
 	sq_pending_key(p, sq_type_key(n, op->type), row);
-	for (uint32_t i = 0; i < op->index_count; i++)
-		if (add_row(&r, &op->index[i]) < 0)
+	for (uint32_t i = 0; i < op->index_count;) {
+		uint32_t taken = op->index[i].component ? add_tuple(&r, i) : 1;
+
+		if (!taken || (!op->index[i].component && add_row(&r, &op->index[i]) < 0))
 			return sq_no_memory(err);
+		i += taken;
+	}
 	return 0;
 }
 

@@ -50,6 +50,10 @@ static const struct step {
 } steps[] = {
 	/* Work on the file that is under way, and the row it has come to. */
 	{ "CREATE TABLE work (name TEXT PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID;", false },
+	/* Composites of versions that have several elements. */
+	{ "CREATE TABLE tuple (row INTEGER NOT NULL, param INTEGER NOT NULL, data BLOB NOT NULL,"
+	  " PRIMARY KEY (row, param)) WITHOUT ROWID;",
+	    true },
 };
 
 enum {

@@ -28,6 +28,7 @@ sq_pending_release(struct sq_pending *p)
 	free(p->keys);
 	free(p->strings);
 	free(p->dates);
+	free(p->tuples);
 }
 
 void
@@ -82,6 +83,18 @@ sq_pending_range(struct sq_pending *p, int64_t key, int64_t low, int64_t high, i
 {
 	p->dates = with_room(p->dates, p->count.dates, &p->date_room, sizeof(p->dates[0]));
 	p->dates[p->count.dates++] = (struct sq_date_row){ key, low, high, row };
+}
+
+int
+sq_pending_tuple(struct sq_pending *p, int64_t row, uint32_t param, struct str data)
+{
+	struct str own = str_dup(&p->texts, data);
+
+	if (!own.p)
+		return -1;
+	p->tuples = with_room(p->tuples, p->count.tuples, &p->tuple_room, sizeof(p->tuples[0]));
+	p->tuples[p->count.tuples++] = (struct sq_tuple_row){ row, param, own };
+	return 0;
 }
 
 bool
@@ -165,6 +178,14 @@ bind_date(sqlite3_stmt *st, int at, const struct sq_pending *p, size_t i)
 	sqlite3_bind_int64(st, at + 3, p->dates[i].row);
 }
 
+static void
+bind_tuple(sqlite3_stmt *st, int at, const struct sq_pending *p, size_t i)
+{
+	sqlite3_bind_int64(st, at, p->tuples[i].row);
+	sqlite3_bind_int64(st, at + 1, p->tuples[i].param);
+	sq_bind_blob(st, at + 2, p->tuples[i].data);
+}
+
 /* How the rows of one table are written: many a statement, then the rest. */
 struct table {
 	enum sq_fixed many, one;
@@ -181,7 +202,7 @@ write_table(struct sq_conn *c, const struct sq_pending *p, const struct table *t
 	for (size_t i = 0; i < count; i += step) {
 		sqlite3_stmt *st;
 
-		step = count - i >= SQ_MANY ? SQ_MANY : 1;
+		step = t->many != t->one && count - i >= SQ_MANY ? SQ_MANY : 1;
 		st = sq_fixed(c, step == 1 ? t->one : t->many, err);
 		if (!st)
 			return -1;
@@ -199,6 +220,7 @@ sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err)
 	static const struct table keys = { SQ_ADD_MANY_INDEX, SQ_ADD_INDEX, 3, bind_key };
 	static const struct table strings = { SQ_ADD_MANY_STRINGS, SQ_ADD_STRING, 4, bind_string };
 	static const struct table dates = { SQ_ADD_MANY_DATES, SQ_ADD_DATE, 4, bind_date };
+	static const struct table tuples = { SQ_ADD_TUPLE, SQ_ADD_TUPLE, 3, bind_tuple };
 
 	if (p->count.keys)
 		qsort(p->keys, p->count.keys, sizeof(p->keys[0]), by_key);
@@ -208,7 +230,8 @@ sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err)
 		qsort(p->dates, p->count.dates, sizeof(p->dates[0]), by_date);
 	if (write_table(c, p, &keys, p->count.keys, err) < 0 ||
 	    write_table(c, p, &strings, p->count.strings, err) < 0 ||
-	    write_table(c, p, &dates, p->count.dates, err) < 0)
+	    write_table(c, p, &dates, p->count.dates, err) < 0 ||
+	    write_table(c, p, &tuples, p->count.tuples, err) < 0)
 		return -1;
 	sq_pending_clear(p);
 	return 0;

@@ -102,7 +102,7 @@ count_tests(const struct store_clause *clauses, uint32_t count, unsigned depth, 
 {
 	uint64_t tests = 0;
 
-	if (depth > STORE_DEPTH)
+	if (depth > STORE_NESTING)
 		return TESTS_MOST + 1;
 	for (uint32_t i = 0; i < count; i++) {
 		tests += clauses[i].count;

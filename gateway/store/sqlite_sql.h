@@ -77,6 +77,9 @@ void sql_put_clause_list(struct sql *s, const struct store_clause *c);
 /* " AND (…)": version s->at passes. */
 void sql_put_clause(struct sql *s, const struct store_clause *c);
 
+/* "(…)": version s->at passes all clauses of inner. */
+void sql_put_all(struct sql *s, const struct store_inner *in);
+
 /* Version s->at is current at the moment, of s->type, and not deleted. */
 void sql_put_current(struct sql *s);
 

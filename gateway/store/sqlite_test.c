@@ -20,7 +20,8 @@ bool
 test_is_listed(const struct store_test *t)
 {
 	return !t->negate && t->kind != TEST_ID && t->kind != TEST_UPDATED &&
-	       t->kind != TEST_MISSING && t->kind != TEST_HAS;
+	       t->kind != TEST_MISSING && t->kind != TEST_HAS && t->kind != TEST_ALL &&
+	       t->kind != TEST_TUPLE;
 }
 
 /*
@@ -174,6 +175,22 @@ sql_put_has_key(struct sql *s, struct sq_key key)
 	sql_bind(s, key.check);
 }
 
+/* Where no tuples are kept the value of the subquery is null. */
+static void
+put_tuple(struct sql *s, const struct store_test *t)
+{
+	struct str asked = { NULL, 0 };
+
+	if (sq_tuple_ask(s->names, s->type, t, s->scratch, &asked) < 0)
+		s->failed = true;
+	buf_printf(&s->text,
+	    "((SELECT tuple_match(u.data, ?) FROM tuple u WHERE u.row = v%u.row AND u.param = ?)"
+	    " IS NOT 0)",
+	    s->at);
+	sql_bind_text(s, asked, true);
+	sql_bind(s, s->names->param_no[t->param]);
+}
+
 void
 sql_put_test(struct sql *s, const struct store_test *t)
 {
@@ -195,6 +212,12 @@ sql_put_test(struct sql *s, const struct store_test *t)
 		break;
 	case TEST_HAS:
 		sql_put_has(s, t);
+		break;
+	case TEST_ALL:
+		sql_put_all(s, t->inner);
+		break;
+	case TEST_TUPLE:
+		put_tuple(s, t);
 		break;
 	case TEST_MISSING:
 		buf_printf(&s->text, "%shas_param(v%u.params, ?)",

@@ -107,6 +107,14 @@ struct store_index {
 	 */
 	uint32_t entry;
 	int64_t low, high;
+	/*
+	 * 0, or, for a value of a composite's component in one of several elements,
+	 * the component's number from 1, `element` being the same for what stands in
+	 * one element; param is the composite. Such rows of one param stand together,
+	 * those of an element too. kind PARAM_COMPOSITE: no element has all.
+	 */
+	uint16_t component;
+	uint32_t element;
 };
 
 /* One comparison of a search. */
@@ -126,6 +134,10 @@ struct store_test {
 		TEST_CHAIN,    /* refers by param to a resource that inner finds */
 		TEST_HAS,      /* is referred to by param of a resource that inner finds */
 		TEST_MISSING,  /* value "true" or "false" */
+		TEST_ALL,      /* the resource itself passes all clauses of inner */
+		TEST_TUPLE,    /* of the composite param: some element passes all clauses of
+				* inner, one for each component; or no elements are told
+				* apart. In a clause, TEST_MISSING: has any value */
 	} kind;
 	uint32_t param;
 	struct str system, value;
@@ -153,11 +165,12 @@ struct store_clause {
 };
 
 enum {
-	STORE_DEPTH = 8, /* of inner searches in each other */
+	STORE_DEPTH = 8,    /* of inner searches in each other */
+	STORE_NESTING = 32, /* of those and TEST_ALL together */
 };
 
 /* A search within one: current resources of another type that pass all clauses
- * and are visible. */
+ * and are visible. Of TEST_ALL and TEST_TUPLE: clauses, of the resource itself. */
 struct store_inner {
 	uint32_t type;
 	struct store_clause *clauses;

@@ -13,6 +13,7 @@ TESTS += $(SCENARIO_TESTS)
 EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/access.scenario \
 	tests/scenario/adt.scenario \
+	tests/scenario/composite.scenario \
 	tests/scenario/conditional.scenario \
 	tests/scenario/formats.scenario \
 	tests/scenario/cut.scenario \
