@@ -5,6 +5,7 @@ libgateway_a_SOURCES = \
 
 include gateway/access/local.mk
 include gateway/audit/local.mk
+include gateway/bulk/local.mk
 include gateway/cli/local.mk
 include gateway/config/local.mk
 include gateway/exchange/local.mk

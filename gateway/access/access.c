@@ -175,6 +175,17 @@ access_check_listeners(const struct config *c, struct error *err)
 	return 0;
 }
 
+const struct access_sender *
+access_find(const struct access *a, struct str name)
+{
+	if (a->open && !name.len)
+		return &a->senders[0];
+	for (uint32_t i = 0; i < a->count; i++)
+		if (name.len && str_eq(a->senders[i].name, name))
+			return &a->senders[i];
+	return NULL;
+}
+
 struct str
 access_sender_name(const struct access_sender *s)
 {

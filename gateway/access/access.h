@@ -85,6 +85,10 @@ void access_challenge(enum access_answer answer, char out[ACCESS_CHALLENGE_TEXT]
 void access_challenge_scope(const struct access *a, enum access_right right, uint32_t type,
     char out[ACCESS_CHALLENGE_TEXT]);
 
+/* The sender of that name; the one of a configuration without an access section
+ * has none to be asked for (an empty name). NULL: there is none. */
+const struct access_sender *access_find(const struct access *a, struct str name);
+
 /* The sender's name: for logs, audit entries, and keys of duplicates. */
 struct str access_sender_name(const struct access_sender *s);
 

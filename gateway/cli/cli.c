@@ -12,6 +12,7 @@ const struct command cli_commands[] = {
 	{ "pack", cmd_pack, "compile FHIR packages into a file of definitions" },
 	{ "convert", cmd_convert, "convert messages and resources" },
 	{ "fhirpath", cmd_fhirpath, "evaluate a FHIRPath expression over resources" },
+	{ "import", cmd_import, "put files of resources into the store" },
 	{ "token", cmd_token, "make a bearer token for a sender" },
 	{ "audit", cmd_audit, "check or show the audit trail" },
 	{ "version", cmd_version, "print the version" },

@@ -14,6 +14,7 @@ enum {
 	EXIT_CLEAN = 0,
 	EXIT_FINDINGS = 1, /* done, and something was wrong */
 	EXIT_USAGE = 2,	   /* the command line or configuration is wrong */
+	EXIT_STOPPED = 3,  /* by a signal, and what was done is kept */
 };
 
 /* Run a command with its own argv (argv[0] is its name). Returns the exit
@@ -33,6 +34,7 @@ command_fn cmd_audit;
 command_fn cmd_check;
 command_fn cmd_convert;
 command_fn cmd_fhirpath;
+command_fn cmd_import;
 command_fn cmd_pack;
 command_fn cmd_serve;
 command_fn cmd_token;

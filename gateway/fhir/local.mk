@@ -4,6 +4,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/bundle_source.c gateway/fhir/bundle_source.h \
 	gateway/fhir/call.c gateway/fhir/call.h \
 	gateway/fhir/capability.c gateway/fhir/capability.h \
+	gateway/fhir/collection.c gateway/fhir/collection.h \
 	gateway/fhir/history.c \
 	gateway/fhir/interaction.c gateway/fhir/interaction.h \
 	gateway/fhir/negotiate.c gateway/fhir/negotiate.h \

@@ -674,7 +674,7 @@ keep_key(struct work *k, int64_t now_ms)
 		return broken(k);
 	sq_bind_blob(st, 1, k->w->dedup_key);
 	sq_bind_blob(st, 2, k->w->dedup_value);
-	sqlite3_bind_int64(st, 3, now_ms);
+	sqlite3_bind_int64(st, 3, k->w->dedup_for_good ? INT64_MAX : now_ms);
 	if (sq_step(c, st, "keep a key", &k->w->error) < 0)
 		return broken(k);
 	return 0;

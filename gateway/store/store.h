@@ -229,6 +229,7 @@ struct store_write {
 					     * id are not held against it */
 	struct str dedup_key;		    /* not empty: applied once; see below */
 	struct str dedup_value;		    /* kept with it (the ACK, say) */
+	bool dedup_for_good;		    /* store_forget_keys() leaves the key */
 
 	int result;	    /* 0, or -1 with error set: nothing was done */
 	struct error error; /* kind says: ERROR_CONFLICT (if_match; an

@@ -1,0 +1,7 @@
+libgateway_a_SOURCES += \
+	gateway/bulk/import.c gateway/bulk/import.h \
+	gateway/bulk/offline.c gateway/bulk/offline.h \
+	gateway/bulk/progress.c gateway/bulk/progress.h \
+	gateway/bulk/source.c gateway/bulk/source.h \
+	gateway/bulk/unit.c gateway/bulk/unit.h
+EXTRA_DIST += gateway/bulk/README.md
