@@ -53,7 +53,7 @@ put_version(struct bundle_source *s, const struct store_version *v, struct store
 	if (s->history)
 		describe_version(&e, v, call_type_name(p, v->type));
 	else
-		e.search_mode = "match";
+		e.search_mode = s->next > s->page.count - s->includes ? "include" : "match";
 	bundle_put(w, &e);
 	return 0;
 }

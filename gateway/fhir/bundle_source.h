@@ -23,6 +23,7 @@ struct bundle_source {
 	struct store_page page; /* without bodies */
 	uint32_t next;		/* of the page */
 	bool history;		/* entries with request and response; else matches */
+	uint32_t includes;	/* of the page's last: mode "include" */
 	struct fhir_subset subset;
 	struct str warnings; /* an OperationOutcome as the last entry; empty: none */
 };

@@ -48,6 +48,15 @@ const struct operation operations[] = {
 	{ ROW("$validate", INSTANCE, RIGHT_READ, READS | INTERACTION_JUDGES, BY_BOTH),
 	    .definition = BASE "Resource-validate", .params = "resource mode profile",
 	    .run = validate_run },
+	{ ROW("$everything", TYPE, RIGHT_READ, READS, BY_BOTH), .type = "Patient",
+	    .definition = BASE "Patient-everything",
+	    .params = "start end _since _type _count _cursor", .run = everything_run },
+	{ ROW("$everything", INSTANCE, RIGHT_READ, READS, BY_BOTH), .type = "Patient",
+	    .definition = BASE "Patient-everything",
+	    .params = "start end _since _type _count _cursor", .run = everything_run },
+	{ ROW("$everything", INSTANCE, RIGHT_READ, READS, BY_BOTH), .type = "Encounter",
+	    .definition = BASE "Encounter-everything", .params = "_since _type _count _cursor",
+	    .run = everything_run },
 	{ .as = { .code = NULL } },
 };
 

@@ -316,6 +316,21 @@ struct store_history {
 int store_read_history(struct store_reader *r, const struct store_history *h, struct arena *a,
     struct store_page *out, struct error *err);
 
+/* What is in a compartment ("Patient/123"), of all types. */
+struct store_members {
+	struct str compartment;
+	int64_t moment; /* 0: now */
+	uint32_t most;	/* no more than so many; out->more tells that there are */
+	struct store_visibility visibility;
+};
+
+/*
+ * The members that are current at the moment, the newest first, without bodies.
+ * Returns 0, or -1 with *err set.
+ */
+int store_read_members(struct store_reader *r, const struct store_members *m, struct arena *a,
+    struct store_page *out, struct error *err);
+
 struct store_query {
 	uint32_t type;
 	struct store_clause *clauses; /* all of them */
