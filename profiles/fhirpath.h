@@ -53,6 +53,11 @@ enum {
 	FHIRPATH_MADE = UINT32_MAX, /* no node: a value made on the way */
 };
 
+enum {
+	/* Of one evaluation: nodes visited, items compared, bytes of text by 64. */
+	FHIRPATH_STEPS = 20000000,
+};
+
 /* One item of a collection: a node of a record, or a value made on the way. */
 struct fhirpath_item {
 	uint32_t node;	  /* or FHIRPATH_MADE */
@@ -108,6 +113,7 @@ struct fhirpath_input {
 	const struct fhirpath_items *variables; /* as fhirpath_options names them; of the record */
 	const struct fhirpath_host *host;	/* may be NULL */
 	int64_t now;				/* wall time of now(); 0: the clock's */
+	uint32_t steps;				/* it may take; 0: FHIRPATH_STEPS */
 };
 
 /*

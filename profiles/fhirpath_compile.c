@@ -145,7 +145,7 @@ find_step(struct compiler *c, uint32_t type, struct str name, struct step *out)
 	       pack_element_at(c->pack, out->last + 1)->choice == choice)
 		out->last++;
 	out->gives = pack_element_at(c->pack, e)->type;
-	out->kind = fhirpath_kind_of(pack_type_at(c->pack, out->gives)->lexical);
+	out->kind = (uint8_t)fhirpath_kind_of(pack_type_at(c->pack, out->gives)->lexical);
 	out->plain = out->last == e && !(pack_element_at(c->pack, e)->flags & ELEMENT_RESOURCE);
 	return true;
 }

@@ -13,7 +13,8 @@ int
 eval_too_long(struct eval *e)
 {
 	return error_set(e->err, ERROR_LIMIT,
-	    "the expression was stopped: it takes over %d steps on this input", EVAL_STEPS);
+	    "the expression was stopped: it takes over %u steps on this input",
+	    (unsigned)(e->in->steps ? e->in->steps : FHIRPATH_STEPS));
 }
 
 int
@@ -568,7 +569,7 @@ fhirpath_run(const struct fhirpath *f, const struct fhirpath_input *input, struc
 		.r = input->record,
 		.arena = a,
 		.err = err,
-		.steps = EVAL_STEPS,
+		.steps = input->steps ? input->steps : FHIRPATH_STEPS,
 		.now = input->now };
 	struct frame frame = { .index = 0 };
 

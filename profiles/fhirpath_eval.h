@@ -11,9 +11,8 @@
 #include "profiles/fhirpath_value.h"
 
 enum {
-	EVAL_STEPS = 20000000, /* nodes visited, items compared, bytes of text by 64 */
-	EVAL_ITEMS = 4000000,  /* on the stack */
-	EVAL_RECORDS = 1000,   /* that the host gives */
+	EVAL_ITEMS = 4000000, /* on the stack */
+	EVAL_RECORDS = 1000,  /* that the host gives */
 };
 
 struct eval {

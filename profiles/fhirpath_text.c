@@ -145,7 +145,7 @@ replace(struct text_call *c)
 	out = arena_alloc_bytes(c->e->arena, room);
 	if (!out)
 		return eval_no_memory(c->e);
-	if (eval_count(c->e, room / 64 > EVAL_STEPS ? UINT32_MAX : (uint32_t)(room / 64)))
+	if (eval_count(c->e, room / 64 > FHIRPATH_STEPS ? UINT32_MAX : (uint32_t)(room / 64)))
 		return -1;
 	return push_text(c->e, str_of(out, c->a.len ? exchange(c, out) : weave(c, out)));
 }
