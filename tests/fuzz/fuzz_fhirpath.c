@@ -193,10 +193,16 @@ try_wrapped(
     struct str in, const struct record *r, const char *behind, const char *want, struct arena *a)
 {
 	struct fhirpath_items items;
-	struct str wrapped = str_printf(a, "(%.*s\n)%s", STR_ARG(in), behind);
+	struct buf wrapped; /* there may be a NUL */
 
-	if (wrapped.p && evaluate(wrapped, r, a, &items) >= 0)
+	buf_init(&wrapped, SIZE_MAX);
+	buf_put_byte(&wrapped, '(');
+	buf_put_str(&wrapped, in);
+	buf_puts(&wrapped, "\n)");
+	buf_puts(&wrapped, behind);
+	if (evaluate(buf_str(&wrapped), r, a, &items) >= 0)
 		demand(items.count == 1 && str_is(items.at[0].value, want), "it gives as many");
+	buf_release(&wrapped);
 }
 
 static void
