@@ -8,6 +8,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_index.c \
 	gateway/store/sqlite_layout.c \
 	gateway/store/sqlite_members.c \
+	gateway/store/sqlite_letter.c \
 	gateway/store/sqlite_open.c \
 	gateway/store/sqlite_pending.c \
 	gateway/store/sqlite_read.c \

@@ -278,6 +278,11 @@ int sq_tuple_ask(const struct sq_names *n, uint32_t type, const struct store_tes
 
 /* Whether some element of the encoded rows has what is asked for. */
 bool sq_tuple_matches(struct str data, struct str asked);
+/* sqlite_letter.c */
+
+/* Take and put the write's letters, and keep its notes. 0; or -1 with w->error
+ * set, and *broken: the whole commit cannot go on. */
+int sq_letters_apply(struct sq_conn *c, struct store_write *w, int64_t now, bool *broken);
 
 /* sqlite_read.c */
 

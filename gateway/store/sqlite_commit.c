@@ -701,6 +701,8 @@ apply(struct work *k, int64_t now_ms)
 		if (check_entries(k, i) < 0 || write_op(k, i, now_ms) < 0)
 			return -1;
 	answer_found(k);
+	if (sq_letters_apply(&k->s->conn, k->w, now_ms, &k->broken) < 0)
+		return -1;
 	return keep_key(k, now_ms);
 }
 

@@ -54,6 +54,14 @@ static const struct step {
 	{ "CREATE TABLE tuple (row INTEGER NOT NULL, param INTEGER NOT NULL, data BLOB NOT NULL,"
 	  " PRIMARY KEY (row, param)) WITHOUT ROWID;",
 	    true },
+	/* Messages kept for somebody, and small things to remember. */
+	{ "CREATE TABLE letter (no INTEGER PRIMARY KEY AUTOINCREMENT, box TEXT NOT NULL, key BLOB,"
+	  " at INTEGER NOT NULL, last INTEGER NOT NULL, times INTEGER NOT NULL,"
+	  " head BLOB NOT NULL, body BLOB NOT NULL);"
+	  "CREATE INDEX letter_box ON letter (box, no);"
+	  "CREATE UNIQUE INDEX letter_key ON letter (box, key) WHERE key IS NOT NULL;"
+	  "CREATE TABLE note (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
+	    false },
 };
 
 enum {

@@ -219,6 +219,40 @@ struct store_op {
 	struct str final_body; /* in the write's arena, spliced; or of what was found */
 };
 
+/*
+ * A message kept until somebody takes it away: a dead letter, one of a
+ * destination's queue, a part of a message that goes on. It is in a box, in the
+ * order of its number; numbers only grow, over all boxes.
+ */
+struct store_letter {
+	struct str box;	 /* "dead", "out/laboratory" */
+	struct str key;	 /* one letter of a box has it: a second takes the
+			  * first's place and number; empty: none */
+	struct str head; /* what is said of it: JSON */
+	struct str body;
+
+	uint64_t number;   /* answered, or read, as what follows */
+	int64_t at, last;  /* wall time: put first, put last */
+	uint32_t times;	   /* it was put */
+	uint64_t body_len; /* also when the body was not asked for */
+};
+
+/* A letter to be taken away; the transaction fails (ERROR_MISSING) when it is
+ * not there, unless it may be gone. */
+struct store_take {
+	struct str box;
+	uint64_t number;
+	bool may_be_gone;
+};
+
+/* A small thing to remember, in the place of what was under that key. */
+struct store_note {
+	struct str key, value; /* value empty: forget it */
+	struct str before;     /* what must be there, with `checked`; else the
+				* transaction fails (ERROR_CONFLICT) */
+	bool checked;
+};
+
 /* A transaction: all ops or none. */
 struct store_write {
 	struct arena *arena; /* owned by the caller; answers go there */
@@ -230,6 +264,12 @@ struct store_write {
 	struct str dedup_key;		    /* not empty: applied once; see below */
 	struct str dedup_value;		    /* kept with it (the ACK, say) */
 	bool dedup_for_good;		    /* store_forget_keys() leaves the key */
+	struct store_letter *letters;	    /* put, in this order */
+	uint32_t letter_count;
+	const struct store_take *takes; /* before letters are put */
+	uint32_t take_count;
+	const struct store_note *notes;
+	uint32_t note_count;
 
 	int result;	    /* 0, or -1 with error set: nothing was done */
 	struct error error; /* kind says: ERROR_CONFLICT (if_match; an
@@ -361,5 +401,31 @@ int store_read_body(struct store_reader *r, const struct store_version *v, struc
 
 /* For /metrics and tests: current resources of the type (PACK_NONE: all). */
 int store_count(struct store_reader *r, uint32_t type, uint64_t *out, struct error *err);
+
+/* Letters of a box behind number `after`, at most `most`; newest first when
+ * `backwards` (from the end when after is 0). Bodies only when asked for. */
+struct store_letters {
+	struct str box;
+	uint64_t after;
+	uint32_t most;
+	bool backwards, bodies;
+};
+int store_read_letters(struct store_reader *r, const struct store_letters *q, struct arena *a,
+    struct store_letter **out, uint32_t *count, struct error *err);
+
+/* One letter with its body: 1; 0 when there is none; -1 with *err set. */
+int store_read_letter(struct store_reader *r, struct str box, uint64_t number, struct arena *a,
+    struct store_letter *out, struct error *err);
+
+/* As store_read_letter(), by its key. */
+int store_find_letter(struct store_reader *r, struct str box, struct str key, struct arena *a,
+    struct store_letter *out, struct error *err);
+
+/* How many letters the box has, and when the oldest was put (0: none). */
+int store_count_letters(
+    struct store_reader *r, struct str box, uint64_t *count, int64_t *oldest, struct error *err);
+
+/* What was noted under the key; false when there is nothing. */
+bool store_read_note(struct store_reader *r, struct str key, struct arena *a, struct str *value);
 
 #endif
