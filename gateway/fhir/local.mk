@@ -8,7 +8,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/history.c \
 	gateway/fhir/interaction.c gateway/fhir/interaction.h \
 	gateway/fhir/negotiate.c gateway/fhir/negotiate.h \
-	gateway/fhir/op_everything.c gateway/fhir/op_meta.c gateway/fhir/op_validate.c \
+	gateway/fhir/op_diff.c gateway/fhir/op_everything.c gateway/fhir/op_meta.c gateway/fhir/op_validate.c \
 	gateway/fhir/operation.c gateway/fhir/operation.h \
 	gateway/fhir/outcome.c gateway/fhir/outcome.h \
 	gateway/fhir/part.c gateway/fhir/part.h \

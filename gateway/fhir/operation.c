@@ -57,6 +57,12 @@ const struct operation operations[] = {
 	{ ROW("$everything", INSTANCE, RIGHT_READ, READS, BY_BOTH), .type = "Encounter",
 	    .definition = BASE "Encounter-everything", .params = "_since _type _count _cursor",
 	    .run = everything_run },
+	{ ROW("$diff", SYSTEM, 0, READS, BY_BOTH), .params = "from to includeMeta",
+	    .run = diff_run },
+	{ ROW("$diff", TYPE, RIGHT_READ, READS, BY_BOTH), .params = "from to includeMeta",
+	    .run = diff_run },
+	{ ROW("$diff", INSTANCE, RIGHT_READ, READS, BY_BOTH), .params = "fromVersion includeMeta",
+	    .run = diff_run },
 	{ .as = { .code = NULL } },
 };
 

@@ -108,6 +108,9 @@ void operation_list(struct record_builder *b, const struct pack *p, uint32_t typ
 operation_run_fn meta_run, meta_run_all;
 operation_change_fn meta_add, meta_delete;
 
+/* op_diff.c: $diff. */
+operation_run_fn diff_run;
+
 /* op_everything.c: $everything. */
 operation_run_fn everything_run;
 

@@ -8,6 +8,7 @@ libmappers_a_SOURCES += \
 	mappers/fhir/fhir_xml.h mappers/fhir/fhir_xml_div.c mappers/fhir/fhir_xml_read.c \
 	mappers/fhir/fhir_xml_reader.h mappers/fhir/fhir_xml_text.c \
 	mappers/fhir/fhir_xml_write.c \
+	mappers/fhir/fhirpath_diff.c mappers/fhir/fhirpath_diff.h \
 	mappers/fhir/fhirpath_patch.c mappers/fhir/fhirpath_patch.h \
 	mappers/fhir/json_patch.c mappers/fhir/json_patch.h \
 	mappers/fhir/json_value.c mappers/fhir/json_value.h \

@@ -52,3 +52,6 @@ tests_conformance_test_fhir_xml_places_SOURCES = \
 tests_conformance_test_fhir_xml_places_LDADD = $(MAPPERS_FLOOR)
 TESTS += tests/conformance/repetition.test
 EXTRA_DIST += tests/conformance/repetition.test tests/conformance/test_repetition.py
+check_PROGRAMS += tests/conformance/test_fhirpath_diff
+tests_conformance_test_fhirpath_diff_SOURCES = tests/conformance/test_fhirpath_diff.c
+tests_conformance_test_fhirpath_diff_LDADD = $(MAPPERS_FLOOR)

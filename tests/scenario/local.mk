@@ -16,6 +16,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/adt.scenario \
 	tests/scenario/composite.scenario \
 	tests/scenario/conditional.scenario \
+	tests/scenario/diff.scenario \
 	tests/scenario/everything.scenario \
 	tests/scenario/formats.scenario \
 	tests/scenario/cut.scenario \
