@@ -22,6 +22,7 @@ libprofiles_a_SOURCES = \
 	profiles/decimal.c profiles/decimal.h profiles/decimal_math.c \
 	profiles/decimal_working.h profiles/quantity.c profiles/quantity.h \
 	profiles/ucum.c profiles/ucum.h profiles/ucum_convert.c profiles/ucum_parse.c \
-	profiles/ucum_table.c profiles/ucum_table.h
+	profiles/ucum_table.c profiles/ucum_table.h \
+	profiles/value_set.c profiles/value_set.h
 EXTRA_DIST += profiles/README.md
 PROFILES_FLOOR = libprofiles.a $(BASE_FLOOR) $(PROFILES_LIBS)

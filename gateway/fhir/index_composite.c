@@ -152,7 +152,9 @@ extract_component(struct extraction *x, const struct search_component *c, uint32
 	int rc;
 
 	x->e = &one;
+	x->component = true;
 	rc = search_evaluate(x, node, err);
+	x->component = false;
 	x->e = composite;
 	for (uint32_t i = first; i < x->count; i++) {
 		x->rows[i].component = (uint16_t)(at + 1);

@@ -52,43 +52,70 @@ string_of_node(struct extraction *x, uint32_t node)
 			add_string(x, record_text(x->r, i));
 }
 
+/* From the beginning of low to the end of high; empty: open. */
+static bool
+read_range(struct str low, struct str high, int64_t *from, int64_t *to)
+{
+	int64_t ignored;
+
+	*from = INT64_MIN;
+	*to = INT64_MAX;
+	return (low.len || high.len) && (!low.len || instant_parse(low, from, &ignored)) &&
+	       (!high.len || instant_parse(high, &ignored, to));
+}
+
 static void
 add_date(struct extraction *x, struct str low, struct str high)
 {
-	int64_t from = INT64_MIN, to = INT64_MAX, ignored;
 	struct store_index *row;
+	int64_t from, to;
 
-	if (!low.len && !high.len)
-		return;
-	if ((low.len && !instant_parse(low, &from, &ignored)) ||
-	    (high.len && !instant_parse(high, &ignored, &to)))
+	if (!read_range(low, high, &from, &to))
 		return;
 	row = search_add_row(x, PARAM_DATE);
 	row->low = from;
 	row->high = to;
 }
 
+/* Of a Timing only the outer limits matter (R4, 3.1.1.4.7). */
+static void
+timing_of_node(struct extraction *x, uint32_t node)
+{
+	uint32_t repeat = record_child(x->r, x->p, node, STR("repeat")), bounds = 0;
+	int64_t low = INT64_MAX, high = INT64_MIN, from, to;
+	struct store_index *row;
+
+	for (uint32_t i = record_child(x->r, x->p, node, STR("event")); i;
+	     i = record_next(x->r, node, i)) {
+		if (!read_range(record_text(x->r, i), record_text(x->r, i), &from, &to))
+			continue;
+		low = from < low ? from : low;
+		high = to > high ? to : high;
+	}
+	if (repeat)
+		bounds = record_child(x->r, x->p, repeat, STR("boundsPeriod"));
+	if (bounds && read_range(record_value(x->r, x->p, bounds, STR("start")),
+			  record_value(x->r, x->p, bounds, STR("end")), &from, &to)) {
+		low = from < low ? from : low;
+		high = to > high ? to : high;
+	}
+	if (low > high)
+		return;
+	row = search_add_row(x, PARAM_DATE);
+	row->low = low;
+	row->high = high;
+}
+
 static void
 date_of_node(struct extraction *x, uint32_t node)
 {
-	uint32_t repeat;
-
 	if (search_type_at(x, node)->kind == PACK_PRIMITIVE) {
 		add_date(x, record_text(x->r, node), record_text(x->r, node));
 		return;
 	}
 	add_date(x, record_value(x->r, x->p, node, STR("start")),
 	    record_value(x->r, x->p, node, STR("end")));
-	for (uint32_t i = record_child(x->r, x->p, node, STR("event")); i;
-	     i = record_next(x->r, node, i))
-		add_date(x, record_text(x->r, i), record_text(x->r, i));
-	repeat = record_child(x->r, x->p, node, STR("repeat"));
-	if (repeat) {
-		uint32_t bounds = record_child(x->r, x->p, repeat, STR("boundsPeriod"));
-
-		if (bounds)
-			date_of_node(x, bounds);
-	}
+	timing_of_node(x, node);
 }
 
 void

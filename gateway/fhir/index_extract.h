@@ -48,6 +48,7 @@ struct extraction {
 	struct arena *a;
 	struct store_index *rows;
 	uint32_t count, room;
+	bool component; /* what is extracted is a composite's component */
 	bool failed;
 };
 

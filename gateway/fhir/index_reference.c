@@ -40,7 +40,8 @@ add_reference(struct extraction *x, struct str text)
 {
 	struct store_index *row;
 	uint32_t entry = PACK_NONE;
-	struct str type;
+	struct str type, whole;
+	bool versioned;
 
 	/* Contained: no resource of its own to name. */
 	if (!text.len || text.p[0] == '#')
@@ -53,12 +54,15 @@ add_reference(struct extraction *x, struct str text)
 	/* A conditional reference that nobody resolves. */
 	if (str_find(text, '?') >= 0)
 		return;
-	text = search_reference(x->si, text, NULL);
+	whole = search_reference_whole(x->si, text);
+	text = search_reference(x->si, text, &versioned);
 	type = named_type(x, text);
 	if (x->e->target != PACK_NONE && type.len && pack_find_resource(x->p, type) != x->e->target)
 		return;
 	row = search_add_row(x, PARAM_REFERENCE);
 	row->value = text;
+	if (versioned)
+		search_add_row(x, PARAM_REFERENCE)->value = whole;
 	add_homes(x, text, PACK_NONE);
 }
 

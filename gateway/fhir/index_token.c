@@ -10,7 +10,7 @@ search_add_token(struct extraction *x, struct str system, struct str value)
 		return;
 	row = search_add_row(x, PARAM_TOKEN);
 	row->system = system;
-	row->value = value;
+	row->value = search_token_value(x->si, system, value, x->a);
 }
 
 /* The only code system of the value set that an element is bound to (R4,
@@ -53,9 +53,56 @@ namespace_of(const struct extraction *x, uint32_t node)
 	return record_text(x->r, child);
 }
 
+/* What is said of a token in words, to be searched by :text; not of a
+ * composite's component, which has no modifiers. */
+static void
+add_text(struct extraction *x, struct str text)
+{
+	if (text.len && x->e->kind == PARAM_TOKEN && !x->component)
+		search_add_row(x, STORE_TEXT)->value = text;
+}
+
+/* The codings of a CodeableConcept, and its text, which is often that of one. */
+static void
+concept_of_node(struct extraction *x, uint32_t node, uint32_t coding)
+{
+	struct str text = record_value(x->r, x->p, node, STR("text"));
+
+	add_text(x, text);
+	for (uint32_t i = coding; i; i = record_next(x->r, node, i)) {
+		struct str display = record_value(x->r, x->p, i, STR("display"));
+
+		search_add_token(x, namespace_of(x, i), record_value(x->r, x->p, i, STR("code")));
+		if (!str_eq(display, text))
+			add_text(x, display);
+	}
+}
+
+/* The types of an identifier: in words, and with its value for :of-type. */
+static void
+type_of_identifier(struct extraction *x, uint32_t type, struct str value)
+{
+	if (x->e->kind != PARAM_TOKEN || x->component)
+		return;
+	add_text(x, record_value(x->r, x->p, type, STR("text")));
+	for (uint32_t i = record_child(x->r, x->p, type, STR("coding")); i && value.len;
+	     i = record_next(x->r, type, i)) {
+		struct str code = record_value(x->r, x->p, i, STR("code"));
+		struct store_index *row;
+
+		if (!code.len)
+			continue;
+		row = search_add_row(x, STORE_OF_TYPE);
+		row->system = record_value(x->r, x->p, i, STR("system"));
+		row->value = search_of_type(code, value, x->a);
+		x->failed |= !row->value.p;
+	}
+}
+
 void
 search_token_of(struct extraction *x, uint32_t node)
 {
+	struct str value;
 	uint32_t child;
 
 	if (search_type_at(x, node)->kind == PACK_PRIMITIVE) {
@@ -64,14 +111,17 @@ search_token_of(struct extraction *x, uint32_t node)
 		return;
 	}
 	child = record_child(x->r, x->p, node, STR("coding"));
-	if (child) {
-		for (; child; child = record_next(x->r, node, child))
-			search_add_token(x, namespace_of(x, child),
-			    record_value(x->r, x->p, child, STR("code")));
+	if (child || record_child(x->r, x->p, node, STR("text"))) {
+		concept_of_node(x, node, child);
 		return;
 	}
 	child = record_child(x->r, x->p, node, STR("code"));
 	if (!child)
 		child = record_child(x->r, x->p, node, STR("value"));
-	search_add_token(x, namespace_of(x, node), child ? record_text(x->r, child) : STR(""));
+	value = child ? record_text(x->r, child) : STR("");
+	search_add_token(x, namespace_of(x, node), value);
+	add_text(x, record_value(x->r, x->p, node, STR("display")));
+	child = record_child(x->r, x->p, node, STR("type"));
+	if (child && search_type_at(x, child)->kind == PACK_COMPLEX)
+		type_of_identifier(x, child, value);
 }

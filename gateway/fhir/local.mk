@@ -34,4 +34,5 @@ libgateway_a_SOURCES += \
 	gateway/fhir/search_parse.c gateway/fhir/search_parse.h \
 	gateway/fhir/search_query.c gateway/fhir/search_query.h \
 	gateway/fhir/search_result.c \
+	gateway/fhir/search_token.c \
 	gateway/fhir/search_value.c

@@ -2,14 +2,32 @@
 
 #include <pthread.h>
 
+#include "base/arena.h"
 #include "gateway/fhir/index_extract.h"
 
 struct search_index {
 	const struct pack *pack;
 	char *base;
-	pthread_mutex_t lock;	    /* while a type is compiled */
-	struct search_type **types; /* set once, then constant */
+	pthread_mutex_t lock;			  /* while a type is compiled */
+	struct search_type **types;		  /* set once, then constant */
+	const struct pack_code_system **caseless; /* whose codes have no case */
+	uint32_t caseless_count;
 };
+
+static void
+find_caseless(struct search_index *si)
+{
+	const struct pack_code_system *all = si->pack->table[TABLE_CODE_SYSTEMS];
+	uint32_t count = si->pack->count[TABLE_CODE_SYSTEMS];
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (all[i].case_sensitive)
+			continue;
+		si->caseless = xrealloc(
+		    si->caseless, (si->caseless_count + 1) * sizeof(si->caseless[0]));
+		si->caseless[si->caseless_count++] = &all[i];
+	}
+}
 
 struct search_index *
 search_index_new(const struct pack *p, struct str base)
@@ -25,6 +43,7 @@ search_index_new(const struct pack *p, struct str base)
 	si->base[base.len] = '\0';
 	si->types = xcalloc(pack_type_count(p) + 1, sizeof(si->types[0]));
 	pthread_mutex_init(&si->lock, NULL);
+	find_caseless(si);
 	return si;
 }
 
@@ -36,6 +55,7 @@ search_index_free(struct search_index *si)
 	for (uint32_t t = 0; t < pack_type_count(si->pack); t++)
 		search_type_free(si->types[t]);
 	pthread_mutex_destroy(&si->lock);
+	free(si->caseless);
 	free(si->types);
 	free(si->base);
 	free(si);
@@ -80,20 +100,68 @@ search_index_components(
 	return 0;
 }
 
+static struct str
+lower(struct str s, struct arena *a)
+{
+	char *p = arena_alloc_bytes(a, s.len + 1);
+
+	if (!p)
+		return s;
+	for (size_t i = 0; i < s.len; i++)
+		p[i] = (char)(s.p[i] >= 'A' && s.p[i] <= 'Z' ? s.p[i] + 32 : s.p[i]);
+	return str_of(p, s.len);
+}
+
+struct str
+search_token_value(
+    const struct search_index *si, struct str system, struct str code, struct arena *a)
+{
+	for (uint32_t i = 0; i < si->caseless_count; i++)
+		if (str_eq(pack_text(si->pack, si->caseless[i]->url), system))
+			return lower(code, a);
+	return code;
+}
+
+bool
+search_token_alike(const struct search_index *si, struct str code, struct arena *a, struct str *out)
+{
+	for (uint32_t i = 0; i < si->caseless_count; i++)
+		if (pack_find_concept(si->pack, si->caseless[i], code)) {
+			*out = lower(code, a);
+			return true;
+		}
+	return false;
+}
+
+struct str
+search_of_type(struct str code, struct str value, struct arena *a)
+{
+	struct str parts[] = { code, STR("|"), value };
+
+	return str_concat(a, parts, 3);
+}
+
+struct str
+search_reference_whole(const struct search_index *si, struct str reference)
+{
+	size_t base = strlen(si->base);
+
+	if (base && reference.len > base && reference.p[base] == '/' &&
+	    memcmp(reference.p, si->base, base) == 0)
+		reference = str_from_index(reference, base + 1);
+	return reference;
+}
+
 struct str
 search_reference(const struct search_index *si, struct str reference, bool *versioned)
 {
-	size_t base = strlen(si->base);
 	ptrdiff_t history = str_find_str(reference, STR("/_history/"));
 
 	if (versioned)
 		*versioned = history >= 0;
 	if (history >= 0)
 		reference.len = (size_t)history;
-	if (base && reference.len > base && reference.p[base] == '/' &&
-	    memcmp(reference.p, si->base, base) == 0)
-		reference = str_from_index(reference, base + 1);
-	return reference;
+	return search_reference_whole(si, reference);
 }
 
 int

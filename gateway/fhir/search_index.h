@@ -58,8 +58,8 @@ uint32_t search_index_components(
  * A token is made of Coding, CodeableConcept, Identifier, ContactPoint and
  * primitives; the system of a bound code is that of its value set, where that
  * has one. A string is a primitive, or each string child of a complex type
- * (HumanName, Address). A date is a primitive, Period, or Timing's events and
- * bounds. A number is a primitive, a Quantity, Money or a Range; a quantity is
+ * (HumanName, Address). A date is a primitive, Period, or the outer limits of
+ * a Timing's events and bounds. A number is a primitive, a Quantity, Money or a Range; a quantity is
  * also kept by its unit, one of UCUM in base units. "<5" is all that is less.
  */
 int search_index_extract(struct search_index *si, const struct record *r, uint32_t node,
@@ -86,5 +86,23 @@ int search_quantity(struct str system, struct str *code, struct decimal *value, 
  * was one.
  */
 struct str search_reference(const struct search_index *si, struct str reference, bool *versioned);
+
+/* The same without cutting the version off. */
+struct str search_reference_whole(const struct search_index *si, struct str reference);
+
+/*
+ * A code as it is kept and searched for: that of a system which says that case
+ * has no meaning (CodeSystem.caseSensitive), without case. In the arena where it
+ * must be made; when that is full, as given.
+ */
+struct str search_token_value(
+    const struct search_index *si, struct str system, struct str code, struct arena *a);
+
+/* Whether such a system of the pack has the code; *out: without case. */
+bool search_token_alike(
+    const struct search_index *si, struct str code, struct arena *a, struct str *out);
+
+/* "code|value": an identifier by its type. In the arena; {NULL, 0}: it is full. */
+struct str search_of_type(struct str code, struct str value, struct arena *a);
 
 #endif

@@ -12,7 +12,8 @@
 #include "gateway/fhir/search_query.h"
 
 enum {
-	TESTS_MOST = 400, /* of one search: as many as the store takes */
+	TESTS_MOST = 400,      /* of one search: as many as the store takes */
+	PARSE_TOKEN_TESTS = 2, /* that one token may become */
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -119,6 +120,15 @@ uint32_t parse_param_number(struct parse *ps, const struct pack_param *param);
 
 /* search_value.c: c names a parameter that is known. */
 enum taken parse_take_criterion(struct parse *ps, const struct criterion *c);
+
+/* search_token.c: c names a parameter of that type. */
+enum taken parse_take_token(struct parse *ps, const struct criterion *c);
+enum taken parse_take_uri(struct parse *ps, const struct criterion *c);
+
+/* [code], [system]|[code], |[code], [system]| (R4, 3.1.1.4.10): a
+ * parse_value_fn. */
+bool parse_token(
+    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause);
 
 /* search_composite.c: c names a composite that is indexed. */
 enum taken parse_take_composite(struct parse *ps, const struct criterion *c);

@@ -20,38 +20,18 @@ take_missing(struct parse *ps, const struct criterion *c)
 	return TAKEN;
 }
 
-/* [code], [system]|[code], |[code], [system]| (R4, 3.1.1.4.10). */
-static bool
-token_value(
-    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
-{
-	struct store_test *t = parse_add_test(clause, c, TEST_TOKEN);
-	struct str first, second = value;
-	bool good;
-
-	parse_split(&second, '|', &first);
-	if (!second.p) {
-		t->any_system = true;
-		good = parse_unescape(ps, first, &t->value) && t->value.len;
-	} else {
-		good = parse_unescape(ps, first, &t->system) &&
-		       parse_unescape(ps, second, &t->value) && (t->system.len || t->value.len);
-		t->no_system = !t->system.len;
-		t->any_value = !t->value.len;
-	}
-	if (!good)
-		parse_bad_value(ps, c, "a token: write code, system|code, |code or system|");
-	return good;
-}
-
+/* Every resource has an id and a time. */
 static enum taken
-take_token(struct parse *ps, const struct criterion *c)
+take_never_missing(struct parse *ps, const struct criterion *c)
 {
-	if (str_is(c->modifier, "not"))
-		return parse_each_not(ps, c, token_value);
-	if (c->modifier.len)
-		return parse_unknown_modifier(ps, c);
-	return parse_each(ps, c, 1, token_value);
+	struct store_clause *clause;
+
+	if (!str_is(c->value, "true") && !str_is(c->value, "false"))
+		return parse_bad_value(ps, c, "'true' or 'false'");
+	if (str_is(c->value, "false"))
+		return TAKEN;
+	clause = parse_add_clause(ps, 0);
+	return clause ? TAKEN : SKIPPED;
 }
 
 static bool
@@ -75,26 +55,6 @@ take_string(struct parse *ps, const struct criterion *c)
 	if (c->modifier.len && !str_is(c->modifier, "exact") && !str_is(c->modifier, "contains"))
 		return parse_unknown_modifier(ps, c);
 	return parse_each(ps, c, 1, string_value);
-}
-
-static bool
-uri_value(
-    struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
-{
-	struct store_test *t = parse_add_test(clause, c, TEST_URI);
-
-	if (parse_unescape(ps, value, &t->value) && t->value.len)
-		return true;
-	parse_bad_value(ps, c, "a URI");
-	return false;
-}
-
-static enum taken
-take_uri(struct parse *ps, const struct criterion *c)
-{
-	if (c->modifier.len)
-		return parse_unknown_modifier(ps, c);
-	return parse_each(ps, c, 1, uri_value);
 }
 
 static bool
@@ -350,6 +310,7 @@ reference_value(
 {
 	const uint32_t *targets = pack_numbers(ps->p, c->param->targets);
 	uint32_t wanted = c->modifier.len ? pack_find_resource(ps->p, c->modifier) : PACK_NONE;
+	struct str whole;
 	uint32_t given;
 	bool versioned;
 
@@ -357,20 +318,20 @@ reference_value(
 		parse_bad_value(ps, c, "a reference: write Type/id, an id or a URL");
 		return false;
 	}
+	whole = search_reference_whole(ps->si, value);
 	value = search_reference(ps->si, value, &versioned);
-	if (versioned) {
-		parse_not_supported(
-		    ps, c->name, "a reference to a version; leave '/_history/…' out");
-		return false;
-	}
 	given = type_in(ps, value);
 	if (wanted != PACK_NONE && given != PACK_NONE && given != wanted) {
 		parse_bad_value(ps, c, "a reference to the type that the modifier names");
 		return false;
 	}
 	if (str_find(value, '/') >= 0 || str_find(value, ':') >= 0) {
-		parse_add_test(clause, c, TEST_REFERENCE)->value = value;
+		parse_add_test(clause, c, TEST_REFERENCE)->value = versioned ? whole : value;
 		return true;
+	}
+	if (versioned) {
+		parse_bad_value(ps, c, "a reference to a version: write Type/id/_history/version");
+		return false;
 	}
 	if (wanted != PACK_NONE) {
 		add_reference(ps, c, clause, wanted, value);
@@ -388,7 +349,7 @@ take_reference(struct parse *ps, const struct criterion *c)
 	uint32_t targets = c->param->targets.count;
 
 	if (str_is(c->modifier, "identifier"))
-		return parse_each(ps, c, 1, token_value);
+		return parse_each(ps, c, PARSE_TOKEN_TESTS, parse_token);
 	if (c->modifier.len && pack_find_resource(ps->p, c->modifier) == PACK_NONE)
 		return parse_unknown_modifier(ps, c);
 	return parse_each(ps, c, c->modifier.len || !targets ? 1 : targets, reference_value);
@@ -418,6 +379,9 @@ take_id(struct parse *ps, const struct criterion *c)
 enum taken
 parse_take_criterion(struct parse *ps, const struct criterion *c)
 {
+	if (str_is(c->modifier, "missing") &&
+	    (str_is(c->name, "_id") || str_is(c->name, "_lastUpdated")))
+		return take_never_missing(ps, c);
 	if (str_is(c->name, "_id"))
 		return take_id(ps, c);
 	if (str_is(c->name, "_lastUpdated"))
@@ -432,7 +396,7 @@ parse_take_criterion(struct parse *ps, const struct criterion *c)
 		return take_missing(ps, c);
 	switch (c->param->type) {
 	case PARAM_TOKEN:
-		return take_token(ps, c);
+		return parse_take_token(ps, c);
 	case PARAM_STRING:
 		return take_string(ps, c);
 	case PARAM_DATE:
@@ -443,6 +407,6 @@ parse_take_criterion(struct parse *ps, const struct criterion *c)
 	case PARAM_REFERENCE:
 		return take_reference(ps, c);
 	default:
-		return take_uri(ps, c);
+		return parse_take_uri(ps, c);
 	}
 }

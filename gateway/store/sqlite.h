@@ -42,6 +42,7 @@ enum sq_fixed {
 	SQ_ADD_INDEX,
 	SQ_ADD_STRING,
 	SQ_ADD_DATE,
+	SQ_ADD_WORD,
 	SQ_ADD_TUPLE,
 	SQ_ADD_MANY_INDEX,
 	SQ_ADD_MANY_STRINGS,
@@ -100,16 +101,21 @@ struct sq_pending {
 	struct sq_date_row {
 		int64_t key, low, high, row;
 	} * dates;
+	struct sq_word_row {
+		int64_t key;
+		struct str text;
+		struct sq_key place;
+	} * words;
 	struct sq_tuple_row {
 		int64_t row;
 		uint32_t param;
 		struct str data;
 	} * tuples;
 	struct sq_pending_count {
-		size_t keys, strings, dates, tuples;
+		size_t keys, strings, dates, words, tuples;
 	} count;
-	size_t key_room, string_room, date_room, tuple_room;
-	struct arena texts; /* what strings have folded, and tuples' data */
+	size_t key_room, string_room, date_room, word_room, tuple_room;
+	struct arena texts; /* of strings, words and tuples */
 	uint64_t *seen;	    /* a bit for each key that may be there */
 };
 
@@ -136,6 +142,8 @@ enum sq_kind {
 	SQ_TOKEN_CODE = 'c',   /* code, of any system */
 	SQ_TOKEN_SYSTEM = 's', /* any code of that system */
 	SQ_REFERENCE = 'r',
+	SQ_TEXT = 'x',	  /* a token's text, folded */
+	SQ_OF_TYPE = 'o', /* an identifier by its type */
 	SQ_URI = 'u',
 	SQ_UNIT = 'U',		 /* a unit as written */
 	SQ_NUMBERS = 'n',	 /* ranges of numbers, by their unit as written */
@@ -248,6 +256,9 @@ void sq_pending_range(struct sq_pending *p, int64_t key, int64_t low, int64_t hi
 /* Copies folded. Returns 0, or -1: too much waits. */
 int
 sq_pending_string(struct sq_pending *p, int64_t key, struct str folded, int64_t row, int64_t exact);
+
+/* The same: a text that rows stand under by place, once for all of them. */
+int sq_pending_word(struct sq_pending *p, int64_t key, struct str text, struct sq_key place);
 
 /* The same: copies data, of a composite. */
 int sq_pending_tuple(struct sq_pending *p, int64_t row, uint32_t param, struct str data);

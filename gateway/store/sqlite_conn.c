@@ -37,6 +37,8 @@ static const char *const fixed_sql[SQ_FIXED] = {
 			  " VALUES (?1, ?2, ?3, ?4)",
 	[SQ_ADD_DATE] = "INSERT OR IGNORE INTO date_ix (key, low, high, row)"
 			" VALUES (?1, ?2, ?3, ?4)",
+	[SQ_ADD_WORD] = "INSERT OR IGNORE INTO word (key, text, hash, chk)"
+			" VALUES (?1, ?2, ?3, ?4)",
 	[SQ_ADD_TUPLE] = "INSERT OR REPLACE INTO tuple (row, param, data) VALUES (?1, ?2, ?3)",
 	[SQ_ADD_MANY_INDEX] = "INSERT OR IGNORE INTO ix (hash, row, chk) VALUES " MANY("(?,?,?)"),
 	[SQ_ADD_MANY_STRINGS] = "INSERT OR IGNORE INTO string_ix (key, folded, row, exact)"

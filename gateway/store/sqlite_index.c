@@ -95,7 +95,7 @@ sq_params_of(const struct sq_names *n, const struct store_index *index, uint32_t
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t no;
 
-		if (index[i].kind == STORE_COMPARTMENT || index[i].component)
+		if (index[i].kind >= STORE_COMPARTMENT || index[i].component)
 			continue;
 		no = n->param_no[index[i].param];
 		p[len++] = (char)(no >> 16);
@@ -180,6 +180,29 @@ add_reference(const struct rows *r, const struct store_index *x)
 	return 0;
 }
 
+/* A text that is looked for by its beginning: once, with where the rows of
+ * those who have it stand. */
+static int
+add_word(const struct rows *r, const struct store_index *x, enum sq_kind kind, struct str text)
+{
+	struct sq_key place = sq_param_key(r->names, kind, r->op->type, x->param, STR(""), text);
+
+	sq_pending_key(r->to, place, r->row);
+	if (text.len > FOLD_BYTES)
+		return 0; /* found whole, but not by its beginning */
+	return sq_pending_word(r->to, sq_table_key(r->names, r->op->type, x->param), text, place);
+}
+
+static int
+add_text(const struct rows *r, const struct store_index *x)
+{
+	struct str folded;
+
+	if (fold_text(x->value, r->scratch, &folded) < 0)
+		return -1;
+	return folded.len ? add_word(r, x, SQ_TEXT, folded) : 0;
+}
+
 static int
 add_string(const struct rows *r, const struct store_index *x)
 {
@@ -251,7 +274,11 @@ add_row(const struct rows *r, const struct store_index *x)
 		add_token(r, x);
 		return 0;
 	case PARAM_URI:
-		add_value(r, SQ_URI, x, STR(""), x->value);
+		return add_word(r, x, SQ_URI, x->value);
+	case STORE_TEXT:
+		return add_text(r, x);
+	case STORE_OF_TYPE:
+		add_value(r, SQ_OF_TYPE, x, x->system, x->value);
 		return 0;
 	case PARAM_REFERENCE:
 	case STORE_COMPARTMENT:
@@ -325,6 +352,9 @@ sq_test_key(const struct sq_names *n, uint32_t type, const struct store_test *t,
 		return true;
 	case TEST_REFERENCE:
 		*out = sq_param_key(n, SQ_REFERENCE, type, t->param, none, t->value);
+		return true;
+	case TEST_OF_TYPE:
+		*out = sq_param_key(n, SQ_OF_TYPE, type, t->param, t->system, t->value);
 		return true;
 	case TEST_URI:
 		*out = sq_param_key(n, SQ_URI, type, t->param, none, t->value);

@@ -62,6 +62,11 @@ static const struct step {
 	  "CREATE UNIQUE INDEX letter_key ON letter (box, key) WHERE key IS NOT NULL;"
 	  "CREATE TABLE note (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
 	    false },
+	/* Texts of tokens, and URIs, each once, with the place in ix of those who
+	 * have them. */
+	{ "CREATE TABLE word (key INTEGER NOT NULL, text BLOB NOT NULL, hash INTEGER NOT NULL,"
+	  " chk INTEGER NOT NULL, PRIMARY KEY (key, text)) WITHOUT ROWID;",
+	    true },
 };
 
 enum {

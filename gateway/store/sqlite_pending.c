@@ -28,6 +28,7 @@ sq_pending_release(struct sq_pending *p)
 	free(p->keys);
 	free(p->strings);
 	free(p->dates);
+	free(p->words);
 	free(p->tuples);
 }
 
@@ -83,6 +84,18 @@ sq_pending_range(struct sq_pending *p, int64_t key, int64_t low, int64_t high, i
 {
 	p->dates = with_room(p->dates, p->count.dates, &p->date_room, sizeof(p->dates[0]));
 	p->dates[p->count.dates++] = (struct sq_date_row){ key, low, high, row };
+}
+
+int
+sq_pending_word(struct sq_pending *p, int64_t key, struct str text, struct sq_key place)
+{
+	struct str own = str_dup(&p->texts, text);
+
+	if (!own.p)
+		return -1;
+	p->words = with_room(p->words, p->count.words, &p->word_room, sizeof(p->words[0]));
+	p->words[p->count.words++] = (struct sq_word_row){ key, own, place };
+	return 0;
 }
 
 int
@@ -178,6 +191,37 @@ bind_date(sqlite3_stmt *st, int at, const struct sq_pending *p, size_t i)
 	sqlite3_bind_int64(st, at + 3, p->dates[i].row);
 }
 
+static int
+by_word(const void *pa, const void *pb)
+{
+	const struct sq_word_row *a = pa, *b = pb;
+
+	return a->key != b->key ? order(a->key, b->key) : str_cmp(a->text, b->text);
+}
+
+static void
+bind_word(sqlite3_stmt *st, int at, const struct sq_pending *p, size_t i)
+{
+	sqlite3_bind_int64(st, at, p->words[i].key);
+	sq_bind_blob(st, at + 1, p->words[i].text);
+	sqlite3_bind_int64(st, at + 2, p->words[i].place.hash);
+	sqlite3_bind_int64(st, at + 3, p->words[i].place.check);
+}
+
+/* Most are said many times in one commit. */
+static void
+sort_words(struct sq_pending *p)
+{
+	size_t kept = 0;
+
+	if (p->count.words)
+		qsort(p->words, p->count.words, sizeof(p->words[0]), by_word);
+	for (size_t i = 0; i < p->count.words; i++)
+		if (!kept || by_word(&p->words[kept - 1], &p->words[i]) != 0)
+			p->words[kept++] = p->words[i];
+	p->count.words = kept;
+}
+
 static void
 bind_tuple(sqlite3_stmt *st, int at, const struct sq_pending *p, size_t i)
 {
@@ -220,6 +264,7 @@ sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err)
 	static const struct table keys = { SQ_ADD_MANY_INDEX, SQ_ADD_INDEX, 3, bind_key };
 	static const struct table strings = { SQ_ADD_MANY_STRINGS, SQ_ADD_STRING, 4, bind_string };
 	static const struct table dates = { SQ_ADD_MANY_DATES, SQ_ADD_DATE, 4, bind_date };
+	static const struct table words = { SQ_ADD_WORD, SQ_ADD_WORD, 4, bind_word };
 	static const struct table tuples = { SQ_ADD_TUPLE, SQ_ADD_TUPLE, 3, bind_tuple };
 
 	if (p->count.keys)
@@ -228,9 +273,11 @@ sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err)
 		qsort(p->strings, p->count.strings, sizeof(p->strings[0]), by_string);
 	if (p->count.dates)
 		qsort(p->dates, p->count.dates, sizeof(p->dates[0]), by_date);
+	sort_words(p);
 	if (write_table(c, p, &keys, p->count.keys, err) < 0 ||
 	    write_table(c, p, &strings, p->count.strings, err) < 0 ||
 	    write_table(c, p, &dates, p->count.dates, err) < 0 ||
+	    write_table(c, p, &words, p->count.words, err) < 0 ||
 	    write_table(c, p, &tuples, p->count.tuples, err) < 0)
 		return -1;
 	sq_pending_clear(p);

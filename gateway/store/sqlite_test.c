@@ -4,6 +4,10 @@
 #include "gateway/store/fold.h"
 #include "gateway/store/sqlite_sql.h"
 
+enum {
+	SET_BYTES = 8 << 20, /* of the places of a list of tokens */
+};
+
 bool
 sql_test_key(const struct sql *s, const struct store_test *t, struct sq_key *out)
 {
@@ -13,7 +17,8 @@ sql_test_key(const struct sql *s, const struct store_test *t, struct sq_key *out
 bool
 test_is_keyed(const struct store_test *t)
 {
-	return t->kind == TEST_TOKEN || t->kind == TEST_REFERENCE || t->kind == TEST_URI;
+	return t->kind == TEST_TOKEN || t->kind == TEST_REFERENCE || t->kind == TEST_URI ||
+	       t->kind == TEST_OF_TYPE;
 }
 
 bool
@@ -126,6 +131,75 @@ put_numbers(struct sql *s, const struct store_test *t)
 	put_ranges(s, t, sq_range_key(s->names, s->type, t->param, STR(""), t->value));
 }
 
+/* Rows that have a text of the table of words from low up to high. */
+static void
+put_words(struct sql *s, const struct store_test *t, struct str low, struct str high)
+{
+	if (!low.p || !high.p)
+		s->failed = true;
+	buf_puts(&s->text, "SELECT x.row FROM word w CROSS JOIN ix x WHERE w.key = ?"
+			   " AND w.text >= ? AND w.text < ? AND x.hash = w.hash AND x.chk = w.chk");
+	sql_bind(s, sq_table_key(s->names, s->type, t->param));
+	sql_bind_text(s, low, true);
+	sql_bind_text(s, high, true);
+}
+
+static void
+put_token_text(struct sql *s, const struct store_test *t)
+{
+	struct str folded = { NULL, 0 };
+
+	if (fold_text(t->value, s->scratch, &folded) < 0)
+		s->failed = true;
+	put_words(s, t, folded, str_printf(s->scratch, "%.*s\xff", STR_ARG(folded)));
+}
+
+/* The URI itself, then what stands between it and "/" and it and "0", which is
+ * the character behind "/". */
+static void
+put_uri_below(struct sql *s, const struct store_test *t)
+{
+	struct store_test same = *t;
+
+	same.kind = TEST_URI;
+	sql_put_list(s, &same);
+	buf_puts(&s->text, " UNION ALL ");
+	put_words(s, t, str_printf(s->scratch, "%.*s/", STR_ARG(t->value)),
+	    str_printf(s->scratch, "%.*s0", STR_ARG(t->value)));
+}
+
+/* Each token's place, as JSON: a list of any length is one value. */
+static void
+put_token_set(struct sql *s, const struct store_test *t)
+{
+	struct str text;
+	struct buf b;
+
+	buf_init(&b, SET_BYTES);
+	buf_put_byte(&b, '[');
+	for (uint32_t i = 0; i < t->set_count; i++) {
+		struct store_test one = { .kind = TEST_TOKEN,
+			.param = t->param,
+			.system = t->set[i].system,
+			.value = t->set[i].value,
+			.any_value = !t->set[i].value.len };
+		struct sq_key key;
+
+		if (sql_test_key(s, &one, &key))
+			buf_printf(&b, "%s[%lld,%lld]", i ? "," : "", (long long)key.hash,
+			    (long long)key.check);
+	}
+	buf_put_byte(&b, ']');
+	text = str_dup(s->scratch, buf_str(&b));
+	if (b.full || !text.p)
+		s->failed = true;
+	buf_release(&b);
+	buf_puts(&s->text, "SELECT x.row FROM json_each(?) k CROSS JOIN ix x"
+			   " WHERE x.hash = json_extract(k.value, '$[0]')"
+			   " AND x.chk = json_extract(k.value, '$[1]')");
+	sql_bind_text(s, text, false);
+}
+
 static void
 put_updated(struct sql *s, const struct store_test *t)
 {
@@ -152,6 +226,12 @@ sql_put_list(struct sql *s, const struct store_test *t)
 	}
 	if (t->kind == TEST_CHAIN) {
 		sql_put_chain(s, t);
+	} else if (t->kind == TEST_TOKEN_SET) {
+		put_token_set(s, t);
+	} else if (t->kind == TEST_TOKEN_TEXT) {
+		put_token_text(s, t);
+	} else if (t->kind == TEST_URI_BELOW) {
+		put_uri_below(s, t);
 	} else if (t->kind == TEST_NUMBER) {
 		put_numbers(s, t);
 	} else if (t->kind == TEST_QUANTITY) {

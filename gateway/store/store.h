@@ -82,13 +82,16 @@ struct store_visibility {
 };
 
 enum {
-	STORE_COMPARTMENT = 100,     /* kind of a store_index, beside enum pack_param_type */
+	/* Kinds of a store_index beside enum pack_param_type: */
+	STORE_COMPARTMENT = 100,
+	STORE_TEXT = 101,	     /* what is said of a token in words */
+	STORE_OF_TYPE = 102,	     /* an identifier by its type */
 	STORE_SELF = UINT32_MAX - 1, /* entry of a store_index: the op itself */
 };
 
 /* One value of one search parameter of a resource. */
 struct store_index {
-	uint16_t kind;	/* enum pack_param_type, or STORE_COMPARTMENT */
+	uint16_t kind;	/* enum pack_param_type, or one of those above */
 	uint32_t param; /* number in the pack; of a compartment: not used */
 	struct str system, value;
 	/*
@@ -103,7 +106,9 @@ struct store_index {
 	 *   value); value: the unit as written, empty: none. Under a parameter of
 	 *   type quantity there is one for each way its unit is written;
 	 * quantity: low and high in the unit system|value;
-	 * compartment: as reference: the resource whose compartment it is in.
+	 * compartment: as reference: the resource whose compartment it is in;
+	 * text: value as written, of a token;
+	 * of type: system of the type, value "code|value" of the identifier.
 	 */
 	uint32_t entry;
 	int64_t low, high;
@@ -117,6 +122,11 @@ struct store_index {
 	uint32_t element;
 };
 
+/* A token that is asked for; value empty: any of that system. */
+struct store_token {
+	struct str system, value;
+};
+
 /* One comparison of a search. */
 struct store_test {
 	enum store_test_kind {
@@ -127,15 +137,19 @@ struct store_test {
 		TEST_STRING,	/* starts with value, normalised */
 		TEST_STRING_EXACT,
 		TEST_STRING_CONTAINS,
+		TEST_TOKEN_SET,	 /* one of set */
+		TEST_TOKEN_TEXT, /* a text of a token starts with value, normalised */
+		TEST_OF_TYPE,	 /* system, value as of STORE_OF_TYPE */
 		TEST_URI,
-		TEST_DATE,     /* against low..high, as `compare` says */
-		TEST_NUMBER,   /* against low..high; value: unit as written, empty: any */
-		TEST_QUANTITY, /* against low..high, of system|value */
-		TEST_CHAIN,    /* refers by param to a resource that inner finds */
-		TEST_HAS,      /* is referred to by param of a resource that inner finds */
-		TEST_MISSING,  /* value "true" or "false" */
-		TEST_ALL,      /* the resource itself passes all clauses of inner */
-		TEST_TUPLE,    /* of the composite param: some element passes all clauses of
+		TEST_URI_BELOW, /* value, or a URI that goes on with "/" behind it */
+		TEST_DATE,	/* against low..high, as `compare` says */
+		TEST_NUMBER,	/* against low..high; value: unit as written, empty: any */
+		TEST_QUANTITY,	/* against low..high, of system|value */
+		TEST_CHAIN,	/* refers by param to a resource that inner finds */
+		TEST_HAS,	/* is referred to by param of a resource that inner finds */
+		TEST_MISSING,	/* value "true" or "false" */
+		TEST_ALL,	/* the resource itself passes all clauses of inner */
+		TEST_TUPLE,	/* of the composite param: some element passes all clauses of
 				* inner, one for each component; or no elements are told
 				* apart. In a clause, TEST_MISSING: has any value */
 	} kind;
@@ -155,6 +169,8 @@ struct store_test {
 		COMPARE_AP, /* the ranges overlap */
 	} compare;
 	bool negate; /* :not */
+	const struct store_token *set;
+	uint32_t set_count;
 	const struct store_inner *inner;
 };
 

@@ -316,7 +316,7 @@ static const struct {
 	{ "Observation", "value-quantity:exact=5", "not-supported", ":exact", false },
 	{ "RiskAssessment", "probability=0.8x", "value", "number", true },
 	{ "Observation", "code-value-quantity=1", "value", "code$value-quantity", true },
-	{ "Observation", "subject=Patient/1/_history/2", "not-supported", "version", false },
+	{ "Observation", "subject=1/_history/2", "value", "version", true },
 	{ "Observation", "subject:Patient=Group/1", "value", "subject", true },
 	{ "Patient", "_cursor=00", "value", "_cursor", true },
 };
