@@ -10,7 +10,8 @@
 struct history_params {
 	uint32_t count;
 	int64_t since;
-	struct str since_text;
+	int64_t at_low, at_high; /* at_high 0: any time */
+	struct str since_text, at_text;
 	int64_t moment; /* of the page; 0: the first */
 	uint64_t row;
 };
@@ -38,6 +39,16 @@ take_param(const struct fhir_service *s, struct fhir_call *c, struct str name, s
 			return call_fail(c, 400, "value", STR(""),
 			    "_since must be an instant, as 2026-11-22T16:00:00Z");
 		out->since_text = value;
+	} else if (str_is(name, "_at")) {
+		if (!instant_parse(value, &out->at_low, &out->at_high))
+			return call_fail(c, 400, "value", STR(""),
+			    "_at must be a time of any precision, as 2026-11-22");
+		out->at_text = value;
+	} else if (str_is(name, "_sort")) {
+		if (!str_is(value, "-_lastUpdated"))
+			return call_fail(c, 400, "not-supported", STR(""),
+			    "a history is sorted by -_lastUpdated, the newest first, and nothing "
+			    "else");
 	} else if (str_is(name, SEARCH_CURSOR)) {
 		if (!search_cursor_parse(
 			fhir_cursor_key(s), cursor_context(s, c), value, &out->moment, &out->row))
@@ -47,7 +58,7 @@ take_param(const struct fhir_service *s, struct fhir_call *c, struct str name, s
 	} else if (!str_is(name, "_format") && !str_is(name, "_pretty")) {
 		if (!c->lenient)
 			return call_fail(c, 400, "not-supported", STR(""),
-			    "a history has no parameter '%.*s'; it has _count and _since",
+			    "a history has no parameter '%.*s'; it has _count, _since and _at",
 			    (int)(name.len < 64 ? name.len : 64), name.p);
 	}
 	return 0;
@@ -86,6 +97,10 @@ page_link(const struct fhir_service *s, struct fhir_call *c, const struct histor
 	if (h->since_text.len) {
 		buf_puts(&out, "&_since=");
 		percent_encode(h->since_text, &out);
+	}
+	if (h->at_text.len) {
+		buf_puts(&out, "&_at=");
+		percent_encode(h->at_text, &out);
 	}
 	if (cursor)
 		buf_printf(&out, "&" SEARCH_CURSOR "=%s", cursor);
@@ -152,6 +167,8 @@ history_run(const struct fhir_service *s, struct fhir_call *c, struct store_read
 		    .id = c->route.id,
 		    .since = h.since,
 		    .moment = h.moment,
+		    .at_low = h.at_low,
+		    .at_high = h.at_high,
 		    .before_row = h.row,
 		    .count = h.count,
 		    .want_total = true,

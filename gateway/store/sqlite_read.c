@@ -154,6 +154,7 @@ struct walk {
 	const struct store_history *h;
 	struct sq_key type, compartment;
 	int64_t first, last;
+	int64_t ended; /* none that a row before this one ended; 0: all */
 };
 
 static void
@@ -171,6 +172,8 @@ walk_sql(const struct walk *w, bool counting, struct buf *sql)
 		buf_puts(sql, " FROM ix d CROSS JOIN version v WHERE d.row >= ?1"
 			      " AND d.row <= ?2 AND d.hash = ?5 AND d.chk = ?6"
 			      " AND v.row = d.row AND v.type = ?3");
+	if (w->ended)
+		buf_puts(sql, " AND (v.until = 0 OR v.until >= ?10)");
 	if (h->visibility.kind == SEES_COMPARTMENT)
 		buf_puts(sql, " AND EXISTS (SELECT 1 FROM ix x WHERE x.hash = ?7"
 			      " AND x.row = v.shown AND x.chk = ?8)");
@@ -206,6 +209,7 @@ walk_prepare(
 	sqlite3_bind_int64(st, 7, w->compartment.hash);
 	sqlite3_bind_int64(st, 8, w->compartment.check);
 	sqlite3_bind_int64(st, 9, (int64_t)h->count + 1);
+	sqlite3_bind_int64(st, 10, w->ended);
 	return st;
 }
 
@@ -256,6 +260,21 @@ walk_total(struct sq_conn *c, const struct walk *w, struct store_page *out, stru
 	return 0;
 }
 
+/* What was current from at_low to at_high: begun by then, and not ended before.
+ * A version is current up to the time of the row that ends it. */
+static int
+limit_time(struct store_reader *r, const struct store_history *h, struct walk *w, struct error *err)
+{
+	int64_t behind;
+
+	if (first_row_since(&r->conn, h->at_high + 1, w->last, &behind, err) < 0 ||
+	    first_row_since(&r->conn, h->at_low + 1, w->last, &w->ended, err) < 0)
+		return -1;
+	if (behind <= w->last)
+		w->last = behind - 1;
+	return 0;
+}
+
 static int
 read_history(struct store_reader *r, const struct store_history *h, struct arena *a,
     struct store_page *out, struct error *err)
@@ -268,6 +287,8 @@ read_history(struct store_reader *r, const struct store_history *h, struct arena
 		w.last = h->moment;
 	out->moment = w.last;
 	if (h->since && first_row_since(&r->conn, h->since, w.last, &w.first, err) < 0)
+		return -1;
+	if (h->at_high && limit_time(r, h, &w, err) < 0)
 		return -1;
 	if (h->type != PACK_NONE)
 		w.type = sq_type_key(r->names, h->type);

@@ -356,13 +356,15 @@ struct store_page {
 /*
  * A resource's versions, newest first, from `before_row` downwards (0: the
  * newest), as they were at `moment` (0: now). type PACK_NONE: the whole
- * system's; id empty: the whole type's. since: wall time, 0: all. Of a
- * resource that was never there, the page is empty.
+ * system's; id empty: the whole type's. since: wall time, 0: all; at_low to
+ * at_high: only what was current at some time of these. Of a resource that was
+ * never there, the page is empty.
  */
 struct store_history {
 	uint32_t type;
 	struct str id;
 	int64_t since, moment;
+	int64_t at_low, at_high; /* wall time, both in it; at_high 0: any */
 	uint64_t before_row;
 	uint32_t count;
 	bool want_total;

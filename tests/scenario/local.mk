@@ -20,6 +20,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/everything.scenario \
 	tests/scenario/formats.scenario \
 	tests/scenario/cut.scenario \
+	tests/scenario/history.scenario \
 	tests/scenario/http.scenario \
 	tests/scenario/lenient.scenario \
 	tests/scenario/merge.scenario \
