@@ -1,4 +1,5 @@
 libgateway_a_SOURCES += \
+	gateway/bulk/export.c gateway/bulk/export.h \
 	gateway/bulk/import.c gateway/bulk/import.h \
 	gateway/bulk/offline.c gateway/bulk/offline.h \
 	gateway/bulk/progress.c gateway/bulk/progress.h \

@@ -31,11 +31,14 @@ struct command {
 extern const struct command cli_commands[];
 
 command_fn cmd_audit;
+command_fn cmd_backup;
 command_fn cmd_check;
 command_fn cmd_convert;
 command_fn cmd_fhirpath;
+command_fn cmd_export;
 command_fn cmd_import;
 command_fn cmd_pack;
+command_fn cmd_purge;
 command_fn cmd_serve;
 command_fn cmd_token;
 command_fn cmd_version;

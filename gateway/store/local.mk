@@ -2,6 +2,7 @@ EXTRA_DIST += gateway/store/README.md
 libgateway_a_SOURCES += \
 	gateway/store/fold.c gateway/store/fold.h \
 	gateway/store/sqlite.h \
+	gateway/store/sqlite_backup.c \
 	gateway/store/sqlite_clause.c \
 	gateway/store/sqlite_commit.c \
 	gateway/store/sqlite_conn.c \
@@ -11,6 +12,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_letter.c \
 	gateway/store/sqlite_open.c \
 	gateway/store/sqlite_pending.c \
+	gateway/store/sqlite_purge.c \
 	gateway/store/sqlite_read.c \
 	gateway/store/sqlite_search.c \
 	gateway/store/sqlite_sql.c gateway/store/sqlite_sql.h \

@@ -190,6 +190,15 @@ void sq_deadline_end(struct sq_conn *c);
 
 int sq_no_memory(struct error *err);
 
+/* sqlite_open.c */
+
+/*
+ * Look at the file's first bytes without touching it. Returns 1: a store of
+ * ours, 0: not there or empty, -1 with *err set: not ours, or of a layout that
+ * this program does not know.
+ */
+int sq_recognise(const char *path, struct error *err);
+
 /* sqlite_layout.c */
 
 /* Make the tables of a new file, in a transaction of the caller's. */

@@ -29,12 +29,9 @@ big_endian(const unsigned char *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/*
- * Look at the file's first bytes without touching it (SQLite's file format,
- * 1.3). Returns 1: ours, 0: not there or empty, -1 with *err set: not ours.
- */
-static int
-recognise(const char *path, struct error *err)
+/* SQLite's file format, 1.3. */
+int
+sq_recognise(const char *path, struct error *err)
 {
 	enum {
 		HEADER = 100,
@@ -292,6 +289,16 @@ load_last(struct store *s, struct error *err)
 		s->last_updated = sqlite3_column_int64(st, 1);
 		sqlite3_reset(st);
 	}
+	if (rc < 0)
+		return -1;
+	/* The newest may have been removed for good. */
+	st = sq_search(&s->conn, STR("SELECT row FROM work WHERE name = 'last'"), err);
+	rc = st ? sq_step(&s->conn, st, "read the store", err) : -1;
+	if (rc > 0) {
+		if (sqlite3_column_int64(st, 0) > s->last_row)
+			s->last_row = sqlite3_column_int64(st, 0);
+		sqlite3_reset(st);
+	}
 	return rc < 0 ? -1 : 0;
 }
 
@@ -322,7 +329,7 @@ static int
 open_file(struct store *s, const struct store_options *o, struct error *err)
 {
 	bool unclean = false;
-	int known = recognise(s->path, err);
+	int known = sq_recognise(s->path, err);
 
 	if (known < 0 || take_lock(s, &unclean, err) < 0)
 		return -1;

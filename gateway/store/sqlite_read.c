@@ -329,6 +329,56 @@ store_read_body(struct store_reader *r, const struct store_version *v, struct ar
 	return 0;
 }
 
+static int
+scan_page(struct store_reader *r, struct store_scan *scan, sqlite3_stmt *st, struct arena *a,
+    struct store_page *out, struct error *err)
+{
+	int rc;
+
+	while ((rc = sq_step(&r->conn, st, "read the store", err)) > 0) {
+		struct store_version *v = &out->at[out->count];
+
+		scan->after = (uint64_t)sqlite3_column_int64(st, 0);
+		if (sq_version(st, r->names, a, v, err) < 0)
+			break;
+		if (v->type == PACK_NONE)
+			continue; /* not of this pack */
+		if (sq_read_body(&r->conn, a, v, err) < 0)
+			break;
+		out->count++;
+	}
+	sqlite3_reset(st);
+	return rc == 0 ? 0 : -1;
+}
+
+int
+store_scan(struct store_reader *r, struct store_scan *scan, struct arena *a, struct store_page *out,
+    struct error *err)
+{
+	uint32_t most = scan->count < PAGE_MOST ? scan->count : PAGE_MOST;
+	uint64_t before = scan->after;
+	sqlite3_stmt *st;
+
+	*out = (struct store_page){ .total = UINT64_MAX };
+	if (!scan->moment && sq_last_row(&r->conn, &scan->moment, err) < 0)
+		return -1;
+	st = sq_search(&r->conn,
+	    STR("SELECT " SQ_VERSION_COLUMNS " FROM version v WHERE v.row > ?1 AND v.row <= ?2"
+		" AND (v.until = 0 OR v.until > ?2) AND v.verb <> 2 ORDER BY v.row LIMIT ?3"),
+	    err);
+	out->at = arena_calloc(a, (size_t)most + 1, sizeof(struct store_version));
+	if (!st || !out->at)
+		return st ? sq_no_memory(err) : -1;
+	sqlite3_bind_int64(st, 1, (int64_t)scan->after);
+	sqlite3_bind_int64(st, 2, scan->moment);
+	sqlite3_bind_int64(st, 3, most);
+	if (scan_page(r, scan, st, a, out, err) < 0)
+		return -1;
+	out->moment = scan->moment;
+	out->more = scan->after > before;
+	return 0;
+}
+
 bool
 store_find_key(struct store_reader *r, struct str key, struct arena *a, struct str *value)
 {

@@ -417,6 +417,60 @@ int store_search(struct store_reader *r, const struct store_query *q, struct are
 int store_read_body(struct store_reader *r, const struct store_version *v, struct arena *a,
     struct str *body, struct error *err);
 
+/*
+ * The resources that are current at a moment, with their bodies, in the order in
+ * which they were written: everything, whoever may see it. moment 0 is now, and
+ * becomes a number; after is the row behind which the next page begins. Returns
+ * 0, or -1 with *err set.
+ */
+struct store_scan {
+	int64_t moment;
+	uint64_t after;
+	uint32_t count;
+};
+int store_scan(struct store_reader *r, struct store_scan *scan, struct arena *a,
+    struct store_page *out, struct error *err);
+
+/* How far something is: done of total. */
+typedef void store_progress_fn(void *ctx, uint64_t done, uint64_t total);
+
+/*
+ * Copy the store at path, as it is at one moment, to dest, which is replaced: also
+ * while another process has it open and writes. The copy is checked and on disk
+ * when 0 is returned; else -1 with *err set, and dest is as it was. progress may be
+ * NULL.
+ */
+int store_backup(
+    const char *path, const char *dest, store_progress_fn *progress, void *ctx, struct error *err);
+
+/* What is to be removed for good: one resource with its history. */
+struct store_purge {
+	struct arena *arena;
+	uint32_t type;
+	struct str id;
+	bool force; /* also when something refers to it */
+
+	/* Answered: */
+	uint64_t versions;	/* that were removed; 0: it was never there */
+	uint32_t referrer_type; /* who refers to it; PACK_NONE: not known */
+	struct str referrer_id;
+};
+
+/*
+ * Remove it, and every index row of it. Returns 0; or -1 with *err set, and
+ * nothing was removed (ERROR_CONFLICT: a current resource refers to it). Bytes of
+ * it may be in the file until store_shred(). Writer thread only; no reader may be
+ * on a page of a search.
+ */
+int store_purge(struct store *s, struct store_purge *p, struct error *err);
+
+/*
+ * Write the whole file and its journal anew, so that nothing of what was removed
+ * is left in them. Takes as long, and for a while as much room on disk, as the
+ * file is large. Without readers.
+ */
+int store_shred(struct store *s, struct error *err);
+
 /* For /metrics and tests: current resources of the type (PACK_NONE: all). */
 int store_count(struct store_reader *r, uint32_t type, uint64_t *out, struct error *err);
 

@@ -9,6 +9,7 @@ SCENARIO_TESTS = \
 	tests/scenario/kill.test \
 	tests/scenario/upgrade.test \
 	tests/scenario/import.test \
+	tests/scenario/bulk.test \
 	tests/scenario/v2_suite.test
 TESTS += $(SCENARIO_TESTS)
 EXTRA_DIST += $(SCENARIO_TESTS) \
@@ -41,5 +42,6 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/run_scenarios.py tests/scenario/test_coding.py tests/scenario/test_files.py \
 	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_limits.py tests/scenario/test_stream.py \
 	tests/scenario/test_upgrade.py tests/scenario/test_import.py \
+	tests/scenario/test_bulk.py \
 	tests/scenario/test_v2_suite.py \
 	tests/scenario/tsan.list
