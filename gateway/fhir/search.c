@@ -107,7 +107,7 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct search_q
 		char cursor[SEARCH_CURSOR_TEXT];
 
 		search_cursor_make(fhir_cursor_key(s), search_cursor_context(s->pack, q, c->arena),
-		    page->moment, page->next_row, cursor);
+		    page->moment, page->at[page->count - 1].row, cursor);
 		links[head.link_count++] = (struct bundle_link){ "next",
 			page_link(s, c, q, cursor) };
 	}

@@ -18,19 +18,65 @@ take_count(struct parse *ps, const struct criterion *c)
 	return TAKEN;
 }
 
+/* One key of an order: "-date". */
+static enum taken
+take_sort_key(struct parse *ps, struct criterion *c, struct store_sort *out)
+{
+	*out = (struct store_sort){ .descending = str_starts(c->name, STR("-")) };
+	if (out->descending)
+		c->name = str_from_index(c->name, 1);
+	if (str_is(c->name, "_score"))
+		return parse_not_supported(ps, STR("_sort=_score"),
+		    "this server does not weigh how well a resource matches");
+	if (str_is(c->name, "_id") || str_is(c->name, "_lastUpdated")) {
+		out->by = str_is(c->name, "_id") ? SORT_ID : SORT_UPDATED;
+		return TAKEN;
+	}
+	c->param = pack_find_param(ps->p, ps->type, c->name);
+	if (!c->param)
+		return parse_unknown_parameter(ps, c->name);
+	c->number = parse_param_number(ps, c->param);
+	if (c->param->type == PARAM_COMPOSITE || c->param->type == PARAM_SPECIAL ||
+	    !search_index_has(ps->si, ps->type, c->number))
+		return parse_refuse(ps, "not-supported",
+		    "'_sort' cannot go by the search parameter '%.*s': its values have no order",
+		    STR_ARG(parse_shown(c->name)));
+	out->by = SORT_PARAM;
+	out->param = c->number;
+	return TAKEN;
+}
+
+/* "status,-date" (R4, 3.1.1.5.1). */
 static enum taken
 take_sort(struct parse *ps, const struct criterion *c)
 {
-	if (str_is(c->value, "-_lastUpdated")) {
-		ps->out->store.ascending = false;
-		return TAKEN;
+	struct store_sort *keys = arena_calloc(ps->a, STORE_SORTS, sizeof(*keys));
+	struct str rest = c->value, part;
+	uint32_t count = 0;
+
+	if (!keys) {
+		ps->full = true;
+		return SKIPPED;
 	}
-	if (str_is(c->value, "_lastUpdated")) {
-		ps->out->store.ascending = true;
-		return TAKEN;
+	while (parse_split(&rest, ',', &part)) {
+		struct criterion key = { .name = part };
+
+		if (!part.len || str_is(part, "-"))
+			return parse_bad_value(ps, c,
+			    "a list of search parameters: write _sort=status,-date, with - before "
+			    "those that go down");
+		if (count == STORE_SORTS)
+			return parse_complain(
+			    ps, "too-costly", "'_sort' has more than %d parameters", STORE_SORTS);
+		if (take_sort_key(ps, &key, &keys[count++]) != TAKEN)
+			return SKIPPED;
 	}
-	return parse_not_supported(
-	    ps, c->name, "sorting by anything but '_lastUpdated' and '-_lastUpdated'");
+	if (ps->out->store.sort_count)
+		return parse_complain(ps, "value",
+		    "'_sort' is given twice: write one, with commas, as in _sort=status,-date");
+	ps->out->store.sort = keys;
+	ps->out->store.sort_count = count;
+	return TAKEN;
 }
 
 static enum taken
@@ -71,6 +117,11 @@ parse_take_result(struct parse *ps, const struct criterion *c)
 	if (ps->conditions)
 		return parse_complain(
 		    ps, "invalid", "'%.*s' is no condition", STR_ARG(parse_shown(c->name)));
+	if (str_is(c->name, "_sort") && (str_is(c->modifier, "asc") || str_is(c->modifier, "desc")))
+		return parse_refuse(ps, "not-supported",
+		    "'_sort:%.*s' is of FHIR DSTU2: since STU3 it is written _sort=date or "
+		    "_sort=-date",
+		    STR_ARG(c->modifier));
 	if (c->modifier.len)
 		return parse_unknown_modifier(ps, c);
 	if (str_is(c->name, "_count"))

@@ -6,6 +6,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_clause.c \
 	gateway/store/sqlite_commit.c \
 	gateway/store/sqlite_conn.c \
+	gateway/store/sqlite_facts.c \
 	gateway/store/sqlite_index.c \
 	gateway/store/sqlite_layout.c \
 	gateway/store/sqlite_members.c \
@@ -15,6 +16,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_purge.c \
 	gateway/store/sqlite_read.c \
 	gateway/store/sqlite_search.c \
+	gateway/store/sqlite_sort.c \
 	gateway/store/sqlite_sql.c gateway/store/sqlite_sql.h \
 	gateway/store/sqlite_test.c \
 	gateway/store/sqlite_tuple.c \

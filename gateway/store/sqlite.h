@@ -19,6 +19,7 @@ enum {
 	SQ_APPLICATION = 0x46444f52, /* "FDOR" */
 	SQ_PLACE_BITS = 24,	     /* of a key: the value's alone */
 	SQ_SEARCHES = 32,	     /* search statements kept a connection */
+	SQ_SORT_BYTES = 96,	     /* of what is compared to sort */
 	SQ_MANY = 16,		     /* index rows that one statement writes */
 };
 
@@ -44,6 +45,8 @@ enum sq_fixed {
 	SQ_ADD_DATE,
 	SQ_ADD_WORD,
 	SQ_ADD_TUPLE,
+	SQ_ADD_FACTS,
+	SQ_FACTS,
 	SQ_ADD_MANY_INDEX,
 	SQ_ADD_MANY_STRINGS,
 	SQ_ADD_MANY_DATES,
@@ -111,11 +114,15 @@ struct sq_pending {
 		uint32_t param;
 		struct str data;
 	} * tuples;
+	struct sq_facts_row {
+		int64_t row;
+		struct str data;
+	} * facts;
 	struct sq_pending_count {
-		size_t keys, strings, dates, words, tuples;
+		size_t keys, strings, dates, words, tuples, facts;
 	} count;
-	size_t key_room, string_room, date_room, word_room, tuple_room;
-	struct arena texts; /* of strings, words and tuples */
+	size_t key_room, string_room, date_room, word_room, tuple_room, fact_room;
+	struct arena texts; /* of strings, words, tuples and facts */
 	uint64_t *seen;	    /* a bit for each key that may be there */
 };
 
@@ -251,6 +258,30 @@ bool sq_test_key(
 int sq_index_add(struct sq_pending *p, const struct sq_names *n, struct arena *scratch,
     const struct store_write *w, const struct store_op *op, int64_t row, struct error *err);
 
+/* sqlite_facts.c */
+
+/*
+ * The facts of a version, in the arena; empty when there are none. texts: of
+ * each index row that is a reference what it refers to, of a string the folded
+ * form. Returns 0, or -1: the arena is full.
+ */
+int sq_facts_of(const struct sq_names *n, const struct store_index *index, const struct str *texts,
+    uint32_t count, struct arena *a, struct str *out);
+
+/* The least or greatest value of a parameter, as memcmp() orders them; it lies
+ * in data. false: there is none. */
+bool sq_facts_value(struct str data, uint32_t param_no, bool greatest, struct str *out);
+
+/* What a version refers to: "Type/id", or (type PACK_NONE) what is written. */
+struct sq_target {
+	uint32_t type;
+	struct str text; /* the id, or what is written */
+};
+
+/* All that a parameter of type reference refers to, in the arena. */
+int sq_facts_targets(const struct sq_names *n, struct str data, uint32_t param_no, struct arena *a,
+    struct sq_target **out, uint32_t *count);
+
 /* sqlite_pending.c */
 
 void sq_pending_init(struct sq_pending *p);
@@ -262,7 +293,7 @@ void sq_pending_clear(struct sq_pending *p);
 void sq_pending_key(struct sq_pending *p, struct sq_key key, int64_t row);
 void sq_pending_range(struct sq_pending *p, int64_t key, int64_t low, int64_t high, int64_t row);
 
-/* Copies folded. Returns 0, or -1: too much waits. */
+/* Copy folded or data. Return 0, or -1: too much waits. */
 int
 sq_pending_string(struct sq_pending *p, int64_t key, struct str folded, int64_t row, int64_t exact);
 
@@ -271,6 +302,7 @@ int sq_pending_word(struct sq_pending *p, int64_t key, struct str text, struct s
 
 /* The same: copies data, of a composite. */
 int sq_pending_tuple(struct sq_pending *p, int64_t row, uint32_t param, struct str data);
+int sq_pending_facts(struct sq_pending *p, int64_t row, struct str data);
 
 /* So much waits that it should be written before more comes. */
 bool sq_pending_is_full(const struct sq_pending *p);
@@ -310,6 +342,10 @@ int sq_letters_apply(struct sq_conn *c, struct store_write *w, int64_t now, bool
 #define SQ_VERSION_COLUMNS_OF(v)                                                                   \
 	v ".row, " v ".type, " v ".id, " v ".version, " v ".verb, " v ".updated"
 #define SQ_VERSION_COLUMNS SQ_VERSION_COLUMNS_OF("v")
+
+enum {
+	SQ_VERSION_COUNT = 6, /* columns */
+};
 
 /* Take a row that was selected so; without its body. */
 int sq_version(sqlite3_stmt *st, const struct sq_names *n, struct arena *a,

@@ -40,6 +40,8 @@ static const char *const fixed_sql[SQ_FIXED] = {
 	[SQ_ADD_WORD] = "INSERT OR IGNORE INTO word (key, text, hash, chk)"
 			" VALUES (?1, ?2, ?3, ?4)",
 	[SQ_ADD_TUPLE] = "INSERT OR REPLACE INTO tuple (row, param, data) VALUES (?1, ?2, ?3)",
+	[SQ_ADD_FACTS] = "INSERT OR REPLACE INTO facts (row, data) VALUES (?1, ?2)",
+	[SQ_FACTS] = "SELECT data FROM facts WHERE row = ?1",
 	[SQ_ADD_MANY_INDEX] = "INSERT OR IGNORE INTO ix (hash, row, chk) VALUES " MANY("(?,?,?)"),
 	[SQ_ADD_MANY_STRINGS] = "INSERT OR IGNORE INTO string_ix (key, folded, row, exact)"
 				" VALUES " MANY("(?,?,?,?)"),
@@ -167,6 +169,31 @@ tuple_match(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_int(ctx, sq_tuple_matches(blob_value(argv[0]), blob_value(argv[1])));
 }
 
+/*
+ * sort_value(facts.data, param, greatest): what memcmp() orders by. What has no
+ * value stands behind all others, whichever way it is sorted.
+ */
+static void
+sort_value(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const char *data = sqlite3_value_blob(argv[0]);
+	bool greatest = sqlite3_value_int(argv[2]);
+	char out[SQ_SORT_BYTES];
+	struct str value;
+
+	(void)argc;
+	if (!data || !sq_facts_value(str_of(data, (size_t)sqlite3_value_bytes(argv[0])),
+			 (uint32_t)sqlite3_value_int64(argv[1]), greatest, &value)) {
+		sqlite3_result_blob(ctx, "\xff", greatest ? 0 : 1, SQLITE_STATIC);
+		return;
+	}
+	if (value.len > sizeof(out) - 1)
+		value.len = sizeof(out) - 1;
+	out[0] = 1;
+	memcpy(out + 1, value.p, value.len);
+	sqlite3_result_blob(ctx, out, (int)value.len + 1, SQLITE_TRANSIENT);
+}
+
 static int
 add_functions(sqlite3 *db)
 {
@@ -174,6 +201,9 @@ add_functions(sqlite3 *db)
 	int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
 	int code = sqlite3_create_function(db, "has_param", 2, flags, NULL, has_param, NULL, NULL);
 
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(
+		    db, "sort_value", 3, flags, NULL, sort_value, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_create_function(
 		    db, "reference_hash", 4, flags, NULL, reference_key, NULL, NULL);

@@ -167,12 +167,13 @@ target_of(const struct rows *r, const struct store_index *x)
 }
 
 static int
-add_reference(const struct rows *r, const struct store_index *x)
+add_reference(const struct rows *r, const struct store_index *x, struct str *text)
 {
 	struct str target = target_of(r, x);
 
 	if (!target.p && target.len == 0 && x->entry != PACK_NONE)
 		return -1;
+	*text = target;
 	if (x->kind == STORE_COMPARTMENT)
 		sq_pending_key(r->to, sq_compartment_key(target), r->row);
 	else
@@ -204,13 +205,11 @@ add_text(const struct rows *r, const struct store_index *x)
 }
 
 static int
-add_string(const struct rows *r, const struct store_index *x)
+add_string(const struct rows *r, const struct store_index *x, struct str *text)
 {
-	struct str folded;
-
-	if (fold_text(x->value, r->scratch, &folded) < 0)
+	if (fold_text(x->value, r->scratch, text) < 0)
 		return -1;
-	return sq_pending_string(r->to, sq_table_key(r->names, r->op->type, x->param), folded,
+	return sq_pending_string(r->to, sq_table_key(r->names, r->op->type, x->param), *text,
 	    r->row, sq_exact_of(x->value));
 }
 
@@ -266,8 +265,9 @@ add_range(const struct rows *r, const struct store_index *x)
 		    x->low, x->high, r->row);
 }
 
+/* text: what a reference refers to, or a string folded. */
 static int
-add_row(const struct rows *r, const struct store_index *x)
+add_row(const struct rows *r, const struct store_index *x, struct str *text)
 {
 	switch (x->kind) {
 	case PARAM_TOKEN:
@@ -282,9 +282,9 @@ add_row(const struct rows *r, const struct store_index *x)
 		return 0;
 	case PARAM_REFERENCE:
 	case STORE_COMPARTMENT:
-		return add_reference(r, x);
+		return add_reference(r, x, text);
 	case PARAM_STRING:
-		return add_string(r, x);
+		return add_string(r, x, text);
 	case PARAM_DATE:
 	case PARAM_NUMBER:
 	case PARAM_QUANTITY:
@@ -325,15 +325,23 @@ sq_index_add(struct sq_pending *p, const struct sq_names *n, struct arena *scrat
     const struct store_write *w, const struct store_op *op, int64_t row, struct error *err)
 {
 	struct rows r = { p, n, scratch, w, op, row };
+	struct str *texts = arena_calloc(scratch, (size_t)op->index_count + 1, sizeof(*texts));
+	struct str facts;
 
+	if (!texts)
+		return sq_no_memory(err);
 	sq_pending_key(p, sq_type_key(n, op->type), row);
 	for (uint32_t i = 0; i < op->index_count;) {
 		uint32_t taken = op->index[i].component ? add_tuple(&r, i) : 1;
 
-		if (!taken || (!op->index[i].component && add_row(&r, &op->index[i]) < 0))
+		if (!taken ||
+		    (!op->index[i].component && add_row(&r, &op->index[i], &texts[i]) < 0))
 			return sq_no_memory(err);
 		i += taken;
 	}
+	if (sq_facts_of(n, op->index, texts, op->index_count, scratch, &facts) < 0 ||
+	    (facts.len && sq_pending_facts(p, row, facts) < 0))
+		return sq_no_memory(err);
 	return 0;
 }
 

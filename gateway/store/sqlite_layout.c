@@ -67,6 +67,8 @@ static const struct step {
 	{ "CREATE TABLE word (key INTEGER NOT NULL, text BLOB NOT NULL, hash INTEGER NOT NULL,"
 	  " chk INTEGER NOT NULL, PRIMARY KEY (key, text)) WITHOUT ROWID;",
 	    true },
+	/* The values of a version, for orders and includes: sqlite_facts.c. */
+	{ "CREATE TABLE facts (row INTEGER PRIMARY KEY, data BLOB NOT NULL);", true },
 };
 
 enum {

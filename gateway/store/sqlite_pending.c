@@ -30,6 +30,7 @@ sq_pending_release(struct sq_pending *p)
 	free(p->dates);
 	free(p->words);
 	free(p->tuples);
+	free(p->facts);
 }
 
 void
@@ -110,11 +111,23 @@ sq_pending_tuple(struct sq_pending *p, int64_t row, uint32_t param, struct str d
 	return 0;
 }
 
+int
+sq_pending_facts(struct sq_pending *p, int64_t row, struct str data)
+{
+	struct str own = str_dup(&p->texts, data);
+
+	if (!own.p)
+		return -1;
+	p->facts = with_room(p->facts, p->count.facts, &p->fact_room, sizeof(p->facts[0]));
+	p->facts[p->count.facts++] = (struct sq_facts_row){ row, own };
+	return 0;
+}
+
 bool
 sq_pending_is_full(const struct sq_pending *p)
 {
 	return p->count.keys > PENDING_MOST || p->count.strings > PENDING_MOST ||
-	       p->count.dates > PENDING_MOST;
+	       p->count.dates > PENDING_MOST || p->count.facts > PENDING_MOST;
 }
 
 bool
@@ -230,6 +243,13 @@ bind_tuple(sqlite3_stmt *st, int at, const struct sq_pending *p, size_t i)
 	sq_bind_blob(st, at + 2, p->tuples[i].data);
 }
 
+static void
+bind_facts(sqlite3_stmt *st, int at, const struct sq_pending *p, size_t i)
+{
+	sqlite3_bind_int64(st, at, p->facts[i].row);
+	sq_bind_blob(st, at + 1, p->facts[i].data);
+}
+
 /* How the rows of one table are written: many a statement, then the rest. */
 struct table {
 	enum sq_fixed many, one;
@@ -266,6 +286,8 @@ sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err)
 	static const struct table dates = { SQ_ADD_MANY_DATES, SQ_ADD_DATE, 4, bind_date };
 	static const struct table words = { SQ_ADD_WORD, SQ_ADD_WORD, 4, bind_word };
 	static const struct table tuples = { SQ_ADD_TUPLE, SQ_ADD_TUPLE, 3, bind_tuple };
+	/* These come in the order of rows. */
+	static const struct table facts = { SQ_ADD_FACTS, SQ_ADD_FACTS, 2, bind_facts };
 
 	if (p->count.keys)
 		qsort(p->keys, p->count.keys, sizeof(p->keys[0]), by_key);
@@ -278,7 +300,8 @@ sq_pending_write(struct sq_pending *p, struct sq_conn *c, struct error *err)
 	    write_table(c, p, &strings, p->count.strings, err) < 0 ||
 	    write_table(c, p, &dates, p->count.dates, err) < 0 ||
 	    write_table(c, p, &words, p->count.words, err) < 0 ||
-	    write_table(c, p, &tuples, p->count.tuples, err) < 0)
+	    write_table(c, p, &tuples, p->count.tuples, err) < 0 ||
+	    write_table(c, p, &facts, p->count.facts, err) < 0)
 		return -1;
 	sq_pending_clear(p);
 	return 0;

@@ -7,93 +7,213 @@
 
 enum {
 	TEST_BINDS = 9,	   /* values that one test binds, at most */
-	OTHER_BINDS = 32,  /* values of everything but the tests */
+	OTHER_BINDS = 64,  /* values of everything but the tests */
 	TESTS_MOST = 400,  /* in a search; SQLite's limits are 500 and 1,000 */
 	PAGE_MOST = 10000, /* versions on a page, whatever is asked for */
 };
 
 static int
-find_total(struct sql *s, const struct walk *w, struct store_page *out, struct error *err)
+find_total(struct sql *s, const struct walk *w, uint64_t *total, struct error *err)
 {
 	sqlite3_stmt *st;
 
 	sql_restart(s);
 	buf_puts(&s->text, "SELECT count(*)");
-	walk_put(s, w);
+	walk_put(s, w, "");
 	st = sql_prepare(s, err);
 	if (!st || sq_step(s->c, st, "count what was searched for", err) < 0)
 		return -1;
-	out->total = (uint64_t)sqlite3_column_int64(st, 0);
+	*total += (uint64_t)sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
 	return 0;
 }
 
+/* In the order of rows, in which the walk comes. */
 static void
-put_page(struct sql *s, const struct walk *w, uint32_t most)
+put_page_by_row(struct sql *s, const struct walk *w, bool descending)
 {
 	const struct store_query *q = s->q;
 	const char *row = w->kind == WALK_KEY ? "d.row" : "v0.row";
 
 	sql_restart(s);
 	buf_puts(&s->text, "SELECT " SQ_VERSION_COLUMNS_OF("v0"));
-	walk_put(s, w);
+	walk_put(s, w, "");
 	if (q->from_row) {
-		buf_printf(&s->text, " AND %s %c ?", row, q->ascending ? '>' : '<');
+		buf_printf(&s->text, " AND %s %c ?", row, descending ? '<' : '>');
 		sql_bind(s, q->from_row > INT64_MAX ? INT64_MAX : (int64_t)q->from_row);
 	}
-	buf_printf(&s->text, " ORDER BY %s %s LIMIT ?", row, q->ascending ? "ASC" : "DESC");
-	sql_bind(s, (int64_t)most + 1);
+	buf_printf(&s->text, " ORDER BY %s %s LIMIT ?", row, descending ? "DESC" : "ASC");
+}
+
+/* In another order: SQLite keeps no more of what it walks than the page. */
+static int
+put_page_sorted(struct sql *s, const struct walk *w, struct error *err)
+{
+	struct sort_place from;
+
+	if (s->q->from_row && sort_read_from(s, &from, err) < 0)
+		return -1;
+	sql_restart(s);
+	buf_puts(&s->text, "SELECT " SQ_VERSION_COLUMNS_OF("v0"));
+	sort_put_keys(s);
+	walk_put(s, w, SORT_JOIN);
+	if (s->q->from_row)
+		sort_put_from(s, &from);
+	sort_put_order(s);
+	buf_puts(&s->text, " LIMIT ?");
+	return 0;
+}
+
+/* Versions in the order of the search. */
+struct hits {
+	struct store_version *at;
+	struct sort_place *places; /* NULL: not needed */
+	uint32_t count, most;
+};
+
+static int
+make_hits(struct hits *h, uint32_t most, bool places, struct arena *a, struct error *err)
+{
+	*h = (struct hits){ .most = most };
+	h->at = arena_calloc(a, (size_t)most + 1, sizeof(h->at[0]));
+	h->places = places ? arena_calloc(a, (size_t)most + 1, sizeof(h->places[0])) : NULL;
+	return h->at && (h->places || !places) ? 0 : sq_no_memory(err);
 }
 
 static int
-find_page(struct sql *s, const struct walk *w, bool bodies, struct arena *a, struct store_page *out,
-    struct error *err)
+take_hit(struct sql *s, sqlite3_stmt *st, struct arena *a, struct hits *h, struct error *err)
 {
-	uint32_t most = s->q->count < PAGE_MOST ? s->q->count : PAGE_MOST;
+	struct store_version *v = &h->at[h->count];
+
+	if (sq_version(st, s->names, a, v, err) < 0)
+		return -1;
+	if (h->places) {
+		h->places[h->count].row = (int64_t)v->row;
+		if (sort_read_keys(
+			s->q, st, SQ_VERSION_COUNT, s->scratch, &h->places[h->count], err) < 0)
+			return -1;
+	}
+	h->count++;
+	return 0;
+}
+
+/* The first h->most that s->in finds. */
+static int
+find_hits(struct sql *s, const struct walk *w, struct arena *a, struct hits *h, struct error *err)
+{
+	bool descending;
 	sqlite3_stmt *st;
 	int rc;
 
-	out->at = arena_calloc(a, (size_t)most + 1, sizeof(struct store_version));
-	if (!out->at)
-		return sq_no_memory(err);
-	put_page(s, w, most);
+	if (sort_is_by_row(s->q, &descending))
+		put_page_by_row(s, w, descending);
+	else if (put_page_sorted(s, w, err) < 0)
+		return -1;
+	sql_bind(s, (int64_t)h->most);
 	st = sql_prepare(s, err);
 	if (!st)
 		return -1;
-	while ((rc = sq_step(s->c, st, "search", err)) > 0) {
-		struct store_version *v = &out->at[out->count];
-
-		out->more = out->count == most;
-		if (out->more)
+	while ((rc = sq_step(s->c, st, "search", err)) > 0 && h->count < h->most) {
+		rc = take_hit(s, st, a, h, err);
+		if (rc < 0)
 			break;
-		if (sq_version(st, s->names, a, v, err) < 0 ||
-		    (bodies && sq_read_body(s->c, a, v, err) < 0)) {
-			rc = -1;
-			break;
-		}
-		out->next_row = v->row;
-		out->count++;
 	}
 	sqlite3_reset(st);
 	return rc < 0 ? -1 : 0;
+}
+
+/* Of both, the first to->most. */
+static int
+merge_hits(struct sql *s, struct hits *to, const struct hits *more, struct error *err)
+{
+	struct hits both;
+	uint32_t i = 0, j = 0;
+
+	if (make_hits(&both, to->most, true, s->scratch, err) < 0)
+		return -1;
+	while (both.count < both.most && (i < to->count || j < more->count)) {
+		bool first = j == more->count ||
+			     (i < to->count &&
+				 sort_compare(s->q, &to->places[i], &more->places[j]) < 0);
+		const struct hits *from = first ? to : more;
+		uint32_t *at = first ? &i : &j;
+
+		both.at[both.count] = from->at[*at];
+		both.places[both.count++] = from->places[(*at)++];
+	}
+	*to = both;
+	return 0;
+}
+
+/* What one type gives, merged with what the types before have given. */
+static int
+find_part(struct sql *s, const struct store_inner *in, bool merges, struct arena *a, struct hits *h,
+    uint64_t *total, struct error *err)
+{
+	const struct store_query *q = s->q;
+	struct hits found;
+	struct walk w;
+
+	if (in->visibility.kind == SEES_NOTHING)
+		return 0;
+	s->in = in;
+	s->type = in->type;
+	if (walk_choose(s, &w, err) < 0 || make_hits(&found, h->most, merges, s->scratch, err) < 0)
+		return -1;
+	if (q->count && find_hits(s, &w, a, &found, err) < 0)
+		return -1;
+	if (q->want_total && q->count && !q->from_row && found.count < found.most)
+		*total += found.count;
+	else if (q->want_total && find_total(s, &w, total, err) < 0)
+		return -1;
+	if (merges)
+		return merge_hits(s, h, &found, err);
+	*h = found;
+	return 0;
+}
+
+/* The hits as a page; one too many was asked for, to know whether there are
+ * more. */
+static int
+take_page(struct sql *s, const struct hits *h, bool bodies, struct arena *a, struct store_page *out,
+    struct error *err)
+{
+	out->more = s->q->count && h->count == h->most;
+	out->count = h->count - out->more;
+	out->at = arena_calloc(a, (size_t)out->count + 1, sizeof(out->at[0]));
+	if (!out->at)
+		return sq_no_memory(err);
+	for (uint32_t i = 0; i < out->count; i++) {
+		out->at[i] = h->at[s->q->backward ? out->count - 1 - i : i];
+		if (bodies && sq_read_body(s->c, a, &out->at[i], err) < 0)
+			return -1;
+	}
+	if (out->count)
+		out->next_row = out->at[out->count - 1].row;
+	return 0;
 }
 
 static int
 find(struct sql *s, bool bodies, struct arena *a, struct store_page *out, struct error *err)
 {
 	const struct store_query *q = s->q;
-	struct walk w;
+	struct store_inner first = { q->type, q->clauses, q->clause_count, q->visibility };
+	bool merges = q->other_count > 0;
+	struct hits h;
 
 	if (sq_last_row(s->c, &s->moment, err) < 0)
 		return -1;
 	if (q->moment && q->moment < s->moment)
 		s->moment = q->moment;
 	out->moment = s->moment;
-	if (walk_choose(s, &w, err) < 0)
+	if (make_hits(&h, (q->count < PAGE_MOST ? q->count : PAGE_MOST) + 1, merges, s->scratch,
+		err) < 0 ||
+	    find_part(s, &first, merges, a, &h, &out->total, err) < 0)
 		return -1;
-	if (q->want_total && find_total(s, &w, out, err) < 0)
-		return -1;
-	return q->count ? find_page(s, &w, bodies, a, out, err) : 0;
+	for (uint32_t i = 0; i < q->other_count; i++)
+		if (find_part(s, &q->others[i], merges, a, &h, &out->total, err) < 0)
+			return -1;
+	return take_page(s, &h, bodies, a, out, err);
 }
 
 /* Tests of all depths; more than TESTS_MOST when they are too deep. */
@@ -128,11 +248,14 @@ sq_find(struct sq_conn *c, const struct sq_names *n, const struct store_query *q
 
 	*out = (struct store_page){ .total = q->want_total ? 0 : UINT64_MAX };
 	tests = count_tests(q->clauses, q->clause_count, 0, &inners);
+	for (uint32_t i = 0; i < q->other_count; i++) {
+		uint64_t more = count_tests(q->others[i].clauses, q->others[i].count, 0, &inners);
+
+		tests = more > tests ? more : tests;
+	}
 	if (tests > TESTS_MOST)
 		return error_set(err, ERROR_LIMIT,
 		    "the search has more than %d values: ask for fewer", TESTS_MOST);
-	if (q->visibility.kind == SEES_NOTHING)
-		return 0;
 	s.room = (uint32_t)(tests * TEST_BINDS + (inners + 1) * OTHER_BINDS);
 	s.binds = arena_calloc(scratch, s.room, sizeof(struct bind));
 	if (!s.binds)

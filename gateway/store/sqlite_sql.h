@@ -29,9 +29,10 @@ struct sql {
 	struct sq_conn *c;
 	const struct sq_names *names;
 	const struct store_query *q;
-	uint32_t type;	 /* that clauses speak of: q's, or that of an inner search */
-	unsigned inners; /* put so far: each has a name of its own */
-	unsigned at;	 /* "v" and this is the version that clauses try */
+	const struct store_inner *in; /* of q: the type that is searched now */
+	uint32_t type;		      /* that clauses speak of: in's, or that of an inner search */
+	unsigned inners;	      /* put so far: each has a name of its own */
+	unsigned at;		      /* "v" and this is the version that clauses try */
 	struct arena *scratch;
 	int64_t moment;
 	bool failed; /* the scratch arena is full, or there are too many values */
@@ -109,7 +110,43 @@ struct walk {
 /* Choose the smallest; of those that are large, the first keyed. */
 int walk_choose(struct sql *s, struct walk *best, struct error *err);
 
-/* FROM and WHERE: the same for the page and the total. */
-void walk_put(struct sql *s, const struct walk *w);
+/* FROM and WHERE: the same for the page and the total. joins: what else stands
+ * in FROM. */
+void walk_put(struct sql *s, const struct walk *w, const char *joins);
+
+/* sqlite_sort.c */
+
+/* Whether the order is that of rows; *descending: the newest first. */
+bool sort_is_by_row(const struct store_query *q, bool *descending);
+
+/* Where a version stands in the order. */
+struct sort_place {
+	int64_t row;
+	struct sort_key {
+		bool is_number;
+		int64_t number;
+		struct str bytes;
+	} keys[STORE_SORTS];
+};
+
+/* ", … AS k0": the sort keys, behind the columns that are selected. */
+void sort_put_keys(struct sql *s);
+#define SORT_JOIN " LEFT JOIN facts f ON f.row = v0.row"
+
+/* Read them, from that column on; their bytes go to the arena. */
+int sort_read_keys(const struct store_query *q, sqlite3_stmt *st, int column, struct arena *a,
+    struct sort_place *out, struct error *err);
+
+/* As of strcmp(): which comes first. */
+int
+sort_compare(const struct store_query *q, const struct sort_place *a, const struct sort_place *b);
+
+/* " AND …": only what comes behind the query's from_row. Returns 0, or -1 with
+ * *err set. */
+int sort_read_from(struct sql *s, struct sort_place *at, struct error *err);
+void sort_put_from(struct sql *s, const struct sort_place *at);
+
+/* " ORDER BY …". */
+void sort_put_order(struct sql *s);
 
 #endif

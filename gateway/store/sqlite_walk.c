@@ -74,30 +74,29 @@ consider_clause(struct sql *s, struct walk *best, const struct store_clause *c, 
 int
 walk_choose(struct sql *s, struct walk *best, struct error *err)
 {
-	const struct store_query *q = s->q;
+	const struct store_inner *in = s->in;
 	struct sq_key key;
 
 	/* One value of one parameter: nothing to choose from. */
-	if (q->clause_count == 1 && q->visibility.kind != SEES_COMPARTMENT &&
-	    q->clauses->count == 1 && !q->clauses->tests->negate &&
-	    sql_test_key(s, q->clauses->tests, &key)) {
-		*best = (struct walk){ WALK_KEY, key, q->clauses, 0 };
+	if (in->count == 1 && in->visibility.kind != SEES_COMPARTMENT && in->clauses->count == 1 &&
+	    !in->clauses->tests->negate && sql_test_key(s, in->clauses->tests, &key)) {
+		*best = (struct walk){ WALK_KEY, key, in->clauses, 0 };
 		return 0;
 	}
-	*best = (struct walk){ WALK_KEY, sq_type_key(s->names, q->type), NULL, SAMPLE };
-	for (uint32_t i = 0; i < q->clause_count; i++)
-		if (q->clauses[i].count && clause_is_ids(&q->clauses[i])) {
+	*best = (struct walk){ WALK_KEY, sq_type_key(s->names, in->type), NULL, SAMPLE };
+	for (uint32_t i = 0; i < in->count; i++)
+		if (in->clauses[i].count && clause_is_ids(&in->clauses[i])) {
 			*best = (struct walk){ WALK_IDS, { 0, 0 }, NULL, 0 };
 			return 0;
 		}
-	for (uint32_t i = 0; i < q->clause_count; i++)
-		if (consider_clause(s, best, &q->clauses[i], err) < 0)
+	for (uint32_t i = 0; i < in->count; i++)
+		if (consider_clause(s, best, &in->clauses[i], err) < 0)
 			return -1;
-	if (q->visibility.kind == SEES_COMPARTMENT &&
-	    consider_key(s, best, sq_compartment_key(q->visibility.compartment), NULL, err) < 0)
+	if (in->visibility.kind == SEES_COMPARTMENT &&
+	    consider_key(s, best, sq_compartment_key(in->visibility.compartment), NULL, err) < 0)
 		return -1;
-	for (uint32_t i = 0; best->size == SAMPLE && i < q->clause_count; i++) {
-		const struct store_clause *c = &q->clauses[i];
+	for (uint32_t i = 0; best->size == SAMPLE && i < in->count; i++) {
+		const struct store_clause *c = &in->clauses[i];
 
 		if (c->count == 1 && !c->tests[0].negate && sql_test_key(s, &c->tests[0], &key)) {
 			best->key = key;
@@ -109,25 +108,30 @@ walk_choose(struct sql *s, struct walk *best, struct error *err)
 }
 
 void
-walk_put(struct sql *s, const struct walk *w)
+walk_put(struct sql *s, const struct walk *w, const char *joins)
 {
-	const struct store_query *q = s->q;
+	const struct store_inner *in = s->in;
 
 	if (w->kind == WALK_KEY) {
-		buf_puts(&s->text, " FROM ix d CROSS JOIN version v0 WHERE d.hash = ? AND d.chk = ?"
-				   " AND v0.row = d.row AND ");
+		buf_puts(&s->text, " FROM ix d CROSS JOIN version v0");
+		buf_puts(&s->text, joins);
+		buf_puts(&s->text, " WHERE d.hash = ? AND d.chk = ? AND v0.row = d.row AND ");
 		sql_bind(s, w->key.hash);
 		sql_bind(s, w->key.check);
 	} else if (w->kind == WALK_LIST) {
-		buf_puts(&s->text, " FROM version v0 NOT INDEXED WHERE v0.row IN (");
+		buf_puts(&s->text, " FROM version v0 NOT INDEXED");
+		buf_puts(&s->text, joins);
+		buf_puts(&s->text, " WHERE v0.row IN (");
 		sql_put_clause_list(s, w->clause);
 		buf_puts(&s->text, ") AND ");
 	} else {
-		buf_puts(&s->text, " FROM version v0 INDEXED BY version_of WHERE ");
+		buf_puts(&s->text, " FROM version v0 INDEXED BY version_of");
+		buf_puts(&s->text, joins);
+		buf_puts(&s->text, " WHERE ");
 	}
 	sql_put_current(s);
-	sql_put_visible(s, &q->visibility);
-	for (uint32_t i = 0; i < q->clause_count; i++)
-		if (&q->clauses[i] != w->clause)
-			sql_put_clause(s, &q->clauses[i]);
+	sql_put_visible(s, &in->visibility);
+	for (uint32_t i = 0; i < in->count; i++)
+		if (&in->clauses[i] != w->clause)
+			sql_put_clause(s, &in->clauses[i]);
 }

@@ -347,9 +347,9 @@ int store_read(struct store_reader *r, uint32_t type, struct str id, uint64_t ve
 struct store_page {
 	struct store_version *at;
 	uint32_t count;
-	uint64_t total; /* UINT64_MAX: not counted */
-	bool more;
-	uint64_t next_row; /* when more: before_row or from_row of the next page */
+	uint64_t total;	   /* UINT64_MAX: not counted */
+	bool more;	   /* behind this page; of one that was asked for backward: before it */
+	uint64_t next_row; /* of the last: before_row or from_row of the next page */
 	int64_t moment;	   /* what this page shows: moment of the next page */
 };
 
@@ -389,22 +389,45 @@ struct store_members {
 int store_read_members(struct store_reader *r, const struct store_members *m, struct arena *a,
     struct store_page *out, struct error *err);
 
+/*
+ * By what a search's results are sorted. Of several values the least counts, or
+ * descending the greatest; resources without any come last. References are
+ * sorted by type and id, texts by the first 60 bytes of their folded form.
+ * Resources that are equal so are in the order of their rows, the newest first.
+ */
+struct store_sort {
+	enum {
+		SORT_UPDATED, /* meta.lastUpdated */
+		SORT_ID,
+		SORT_PARAM,
+	} by;
+	uint32_t param;
+	bool descending;
+};
+
+enum {
+	STORE_SORTS = 8, /* keys of one search, at most */
+};
+
 struct store_query {
 	uint32_t type;
 	struct store_clause *clauses; /* all of them */
 	uint32_t clause_count;
 	struct store_visibility visibility;
-	bool ascending; /* by meta.lastUpdated; else newest first */
+	const struct store_sort *sort; /* the first first; none: newest first */
+	uint32_t sort_count;
+	bool backward;			  /* the page before from_row, in the same order */
+	const struct store_inner *others; /* resources of other types, too */
+	uint32_t other_count;
 	uint32_t count; /* 0: only the total */
 	bool want_total;
 	bool bodiless;	   /* as of a history */
-	uint64_t from_row; /* continue behind this row; 0: start */
+	uint64_t from_row; /* continue behind this row (backward: before it); 0: start */
 	int64_t moment;	   /* 0: now */
 };
 
 /*
- * Search versions that are current at `moment`; the newest first, or the
- * oldest (ascending). Returns 0, or -1 with *err set (ERROR_LIMIT: it took
+ * Search versions that are current at `moment`. Returns 0, or -1 with *err set (ERROR_LIMIT: it took
  * longer than query_ms, or the arena is full).
  */
 int store_search(struct store_reader *r, const struct store_query *q, struct arena *a,

@@ -35,6 +35,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/results.scenario \
 	tests/scenario/search.scenario \
 	tests/scenario/search2.scenario \
+	tests/scenario/sort.scenario \
 	tests/scenario/tokens.scenario \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \

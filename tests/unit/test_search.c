@@ -286,7 +286,9 @@ static const struct {
 	{ "Patient", "given=a%5Cb", "value", "text", true },
 	{ "Patient", "_count=many", "value", "_count", true },
 	{ "Patient", "_count=-1", "value", "_count", true },
-	{ "Patient", "_sort=birthdate", "not-supported", "_lastUpdated", false },
+	{ "Patient", "_sort=_score", "not-supported", "weigh", false },
+	{ "Patient", "_sort=birthdat", "not-found", "birthdate", false },
+	{ "Patient", "_sort=near", "not-found", "near", false },
 	{ "Patient", "_summary=some", "value", "_summary", true },
 	{ "Patient", "_elements=nam", "value", "name", false },
 	{ "Patient", "_elements=", "value", "_elements", false },
@@ -480,9 +482,9 @@ test_results(void)
 	parse("Patient", "_total=none", false, &q, &f);
 	ok(!q.store.want_total, "_total=none does not");
 	parse("Patient", "_sort=_lastUpdated", false, &q, &f);
-	ok(q.store.ascending, "oldest first");
+	ok(q.store.sort_count == 1 && !q.store.sort->descending, "oldest first");
 	parse("Patient", "_sort=-_lastUpdated", false, &q, &f);
-	ok(!q.store.ascending, "newest first");
+	ok(q.store.sort_count == 1 && q.store.sort->descending, "newest first");
 	parse("Patient", "given=a&famly=b&gender=male", true, &q, &f);
 	ok(q.used_count == 2 && str_is(q.used[1].name, "gender"),
 	    "what was obeyed is told for the self link");
