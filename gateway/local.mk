@@ -17,7 +17,7 @@ include gateway/store/local.mk
 bin_PROGRAMS += firedoor
 firedoor_SOURCES = gateway/main.c
 # The floors, each before the ones it stands on.
-GATEWAY_FLOOR = libgateway.a $(MAPPERS_FLOOR) $(GATEWAY_LIBS)
+GATEWAY_FLOOR = libgateway.a $(MAPPERS_FLOOR) $(GATEWAY_LIBS) -lm
 firedoor_LDADD = $(GATEWAY_FLOOR)
 firedoor_LDFLAGS = $(AM_LDFLAGS)
 EXTRA_DIST += gateway/README.md

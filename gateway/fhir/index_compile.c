@@ -150,6 +150,20 @@ search_type_has(const struct search_type *st, uint32_t param)
 	return false;
 }
 
+/* The one rule of special parameters that is known: near, of what has a
+ * latitude and a longitude. */
+static bool
+gives_positions(const struct pack *p, const struct fhirpath *path, struct error *err)
+{
+	uint32_t type = fhirpath_result_type(path);
+
+	if (type != PACK_NONE && pack_find_element(p, type, STR("latitude")) != PACK_NONE &&
+	    pack_find_element(p, type, STR("longitude")) != PACK_NONE)
+		return true;
+	error_set(err, ERROR_INVALID, "it is special, and not of positions");
+	return false;
+}
+
 /* Compile the parts of a parameter's expression, an entry each: the union's
  * search for duplicates is not needed, and costs their square. All or none. */
 static void
@@ -171,6 +185,10 @@ compile_param(const struct pack *p, uint32_t type, struct search_type *st, uint3
 		if (e->kind == PARAM_REFERENCE)
 			part = cut_resolve(p, part, &e->target);
 		e->path = fhirpath_compile(p, type, part, &err);
+		if (e->path && e->kind == PARAM_SPECIAL && !gives_positions(p, e->path, &err)) {
+			fhirpath_free(e->path);
+			e->path = NULL;
+		}
 		if (e->path) {
 			find_homes(p, type, st, e);
 			continue;
@@ -186,7 +204,8 @@ is_indexed(uint32_t param_type)
 {
 	return param_type == PARAM_TOKEN || param_type == PARAM_REFERENCE ||
 	       param_type == PARAM_STRING || param_type == PARAM_DATE || param_type == PARAM_URI ||
-	       param_type == PARAM_NUMBER || param_type == PARAM_QUANTITY;
+	       param_type == PARAM_NUMBER || param_type == PARAM_QUANTITY ||
+	       param_type == PARAM_SPECIAL;
 }
 
 struct search_type *

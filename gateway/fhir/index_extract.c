@@ -118,6 +118,20 @@ date_of_node(struct extraction *x, uint32_t node)
 	timing_of_node(x, node);
 }
 
+static void
+position_of_node(struct extraction *x, uint32_t node)
+{
+	struct store_index *row;
+	int64_t latitude, longitude;
+
+	if (!search_degrees(record_value(x->r, x->p, node, STR("latitude")), 90, &latitude) ||
+	    !search_degrees(record_value(x->r, x->p, node, STR("longitude")), 180, &longitude))
+		return;
+	row = search_add_row(x, PARAM_SPECIAL);
+	row->low = latitude;
+	row->high = longitude;
+}
+
 void
 search_add_node(struct extraction *x, uint32_t node)
 {
@@ -137,6 +151,9 @@ search_add_node(struct extraction *x, uint32_t node)
 	case PARAM_NUMBER:
 	case PARAM_QUANTITY:
 		search_number_of(x, node);
+		break;
+	case PARAM_SPECIAL:
+		position_of_node(x, node);
 		break;
 	case PARAM_URI:
 		if (x->r->nodes[node].len)

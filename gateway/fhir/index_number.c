@@ -35,6 +35,19 @@ search_number(const struct decimal *d)
 	return d->negative ? -n : n;
 }
 
+bool
+search_degrees(struct str text, unsigned most, int64_t *out)
+{
+	const int64_t limit = (int64_t)most * 10000000;
+	struct decimal d;
+
+	if (decimal_parse(text, &d, NULL) < 0)
+		return false;
+	d.exponent += 7;
+	return decimal_round(&d, 0, DECIMAL_HALF_EVEN, &d) == 0 && decimal_to_int(&d, out) &&
+	       *out >= -limit && *out <= limit;
+}
+
 int
 search_quantity(struct str system, struct str *code, struct decimal *value, struct arena *a)
 {

@@ -33,6 +33,6 @@ libgateway_a_SOURCES += \
 	gateway/fhir/search_index.c gateway/fhir/search_index.h \
 	gateway/fhir/search_parse.c gateway/fhir/search_parse.h \
 	gateway/fhir/search_query.c gateway/fhir/search_query.h \
-	gateway/fhir/search_result.c \
+	gateway/fhir/search_result.c \	gateway/fhir/search_special.c \
 	gateway/fhir/search_token.c \
 	gateway/fhir/search_value.c

@@ -37,8 +37,8 @@ void search_index_free(struct search_index *si);
 /*
  * Whether resources of the type are indexed by a parameter (a number of the
  * pack): those whose expression the FHIRPath engine can evaluate, and
- * composites of such. Parameters of type special are not, nor those without an
- * expression.
+ * composites of such. Parameters without an expression are not, nor special
+ * ones but those of positions (Location's near).
  */
 bool search_index_has(struct search_index *si, uint32_t type, uint32_t param);
 
@@ -71,6 +71,12 @@ int search_index_extract(struct search_index *si, const struct record *r, uint32
  * rounded to the nearest beyond.
  */
 int64_t search_number(const struct decimal *d);
+
+/*
+ * Degrees of latitude (most: 90) or longitude (180) as they are indexed: in
+ * units of 10^-7. Returns false when it is no number of them.
+ */
+bool search_degrees(struct str text, unsigned most, int64_t *out);
 
 /*
  * A quantity's number and unit as they are indexed: of UCUM's units the base

@@ -130,6 +130,10 @@ enum taken parse_take_uri(struct parse *ps, const struct criterion *c);
 bool parse_token(
     struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause);
 
+/* search_special.c: c names a special parameter that is indexed; "_list". */
+enum taken parse_take_special(struct parse *ps, const struct criterion *c);
+enum taken parse_take_list(struct parse *ps, const struct criterion *c);
+
 /* search_composite.c: c names a composite that is indexed. */
 enum taken parse_take_composite(struct parse *ps, const struct criterion *c);
 

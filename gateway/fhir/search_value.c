@@ -387,9 +387,8 @@ parse_take_criterion(struct parse *ps, const struct criterion *c)
 	if (str_is(c->name, "_lastUpdated"))
 		return take_date(ps, c);
 	if (!search_index_has(ps->si, ps->type, c->number))
-		return parse_not_supported(ps, c->name,
-		    "parameters of type special, and those whose expression cannot be evaluated, "
-		    "are not served");
+		return parse_not_supported(
+		    ps, c->name, "it has no expression, or none that this server can evaluate");
 	if (c->param->type == PARAM_COMPOSITE)
 		return parse_take_composite(ps, c);
 	if (str_is(c->modifier, "missing"))
@@ -406,6 +405,8 @@ parse_take_criterion(struct parse *ps, const struct criterion *c)
 		return take_number(ps, c);
 	case PARAM_REFERENCE:
 		return take_reference(ps, c);
+	case PARAM_SPECIAL:
+		return parse_take_special(ps, c);
 	default:
 		return parse_take_uri(ps, c);
 	}

@@ -1,6 +1,6 @@
 EXTRA_DIST += gateway/store/README.md
 libgateway_a_SOURCES += \
-	gateway/store/fold.c gateway/store/fold.h \
+	gateway/store/fold.c gateway/store/fold.h \	gateway/store/geo.c gateway/store/geo.h \
 	gateway/store/sqlite.h \
 	gateway/store/sqlite_backup.c \
 	gateway/store/sqlite_clause.c \

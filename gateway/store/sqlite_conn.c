@@ -1,6 +1,7 @@
 /* Connections and statements. */
 #include "base/buf.h"
 #include "base/clock.h"
+#include "gateway/store/geo.h"
 #include "gateway/store/sqlite.h"
 
 #define TWICE(x) x "," x
@@ -194,6 +195,17 @@ sort_value(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_blob(ctx, out, (int)value.len + 1, SQLITE_TRANSIENT);
 }
 
+/* near(latitude, longitude, latitude, longitude, distance). */
+static void
+near(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	int64_t n[5] = { 0 };
+
+	for (int i = 0; i < argc && i < 5; i++)
+		n[i] = sqlite3_value_int64(argv[i]);
+	sqlite3_result_int(ctx, geo_distance_mm(n[0], n[1], n[2], n[3]) <= n[4]);
+}
+
 static int
 add_functions(sqlite3 *db)
 {
@@ -213,6 +225,8 @@ add_functions(sqlite3 *db)
 	if (code == SQLITE_OK)
 		code = sqlite3_create_function(
 		    db, "tuple_match", 2, flags, NULL, tuple_match, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(db, "near", 5, flags, NULL, near, NULL, NULL);
 	return code;
 }
 

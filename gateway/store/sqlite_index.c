@@ -260,8 +260,9 @@ add_range(const struct rows *r, const struct store_index *x)
 		add_number(r, x);
 	else
 		sq_pending_range(r->to,
-		    x->kind == PARAM_DATE ? sq_table_key(n, type, x->param)
-					  : sq_range_key(n, type, x->param, x->system, x->value),
+		    x->kind == PARAM_DATE || x->kind == PARAM_SPECIAL
+			? sq_table_key(n, type, x->param)
+			: sq_range_key(n, type, x->param, x->system, x->value),
 		    x->low, x->high, r->row);
 }
 
@@ -288,6 +289,7 @@ add_row(const struct rows *r, const struct store_index *x, struct str *text)
 	case PARAM_DATE:
 	case PARAM_NUMBER:
 	case PARAM_QUANTITY:
+	case PARAM_SPECIAL:
 		add_range(r, x);
 		return 0;
 	default:

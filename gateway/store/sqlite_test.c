@@ -2,6 +2,7 @@
  * One comparison of a search as SQL.
  */
 #include "gateway/store/fold.h"
+#include "gateway/store/geo.h"
 #include "gateway/store/sqlite_sql.h"
 
 enum {
@@ -200,6 +201,24 @@ put_token_set(struct sql *s, const struct store_test *t)
 	sql_bind_text(s, text, false);
 }
 
+/* By latitude from the index; by longitude where that is a plain range. */
+static void
+put_near(struct sql *s, const struct store_test *t)
+{
+	struct geo_box box = geo_box_around(t->low, t->high, t->distance);
+
+	buf_puts(&s->text, "SELECT row FROM date_ix WHERE key = ? AND low BETWEEN ? AND ?"
+			   " AND high BETWEEN ? AND ? AND near(low, high, ?, ?, ?)");
+	sql_bind(s, sq_table_key(s->names, s->type, t->param));
+	sql_bind(s, box.south);
+	sql_bind(s, box.north);
+	sql_bind(s, box.west);
+	sql_bind(s, box.east);
+	sql_bind(s, t->low);
+	sql_bind(s, t->high);
+	sql_bind(s, t->distance);
+}
+
 static void
 put_updated(struct sql *s, const struct store_test *t)
 {
@@ -226,6 +245,8 @@ sql_put_list(struct sql *s, const struct store_test *t)
 	}
 	if (t->kind == TEST_CHAIN) {
 		sql_put_chain(s, t);
+	} else if (t->kind == TEST_NEAR) {
+		put_near(s, t);
 	} else if (t->kind == TEST_TOKEN_SET) {
 		put_token_set(s, t);
 	} else if (t->kind == TEST_TOKEN_TEXT) {

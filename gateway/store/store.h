@@ -106,6 +106,7 @@ struct store_index {
 	 *   value); value: the unit as written, empty: none. Under a parameter of
 	 *   type quantity there is one for each way its unit is written;
 	 * quantity: low and high in the unit system|value;
+	 * special: low and high, latitude and longitude in 10^-7 degrees;
 	 * compartment: as reference: the resource whose compartment it is in;
 	 * text: value as written, of a token;
 	 * of type: system of the type, value "code|value" of the identifier.
@@ -145,6 +146,7 @@ struct store_test {
 		TEST_DATE,	/* against low..high, as `compare` says */
 		TEST_NUMBER,	/* against low..high; value: unit as written, empty: any */
 		TEST_QUANTITY,	/* against low..high, of system|value */
+		TEST_NEAR,	/* within distance of low (latitude), high (longitude) */
 		TEST_CHAIN,	/* refers by param to a resource that inner finds */
 		TEST_HAS,	/* is referred to by param of a resource that inner finds */
 		TEST_MISSING,	/* value "true" or "false" */
@@ -157,6 +159,7 @@ struct store_test {
 	struct str system, value;
 	bool any_system, any_value, no_system;
 	int64_t low, high;
+	int64_t distance; /* millimetres */
 	enum store_compare {
 		COMPARE_EQ,
 		COMPARE_NE,

@@ -36,6 +36,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/search.scenario \
 	tests/scenario/search2.scenario \
 	tests/scenario/sort.scenario \
+	tests/scenario/special.scenario \
 	tests/scenario/tokens.scenario \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \
