@@ -15,8 +15,9 @@
  * primitives, which they take by their exact type (a code is no string there),
  * as the official tests have it.
  *
- * Where we go beyond the letter: as and as() take collections, as ofType()
- * does, because R4's search parameters need it. `resolve() is T` fetches
+ * Where we go beyond the letter: in expressions of the definitions themselves
+ * as and as() take collections, as ofType() does, because R4's search
+ * parameters and its invariant dom-3 need it. `resolve() is T` fetches
  * nothing where Reference.type, the text of the reference ("Patient/1",
  * "http://x/fhir/Patient/1/_history/2") or the contained resource that "#id"
  * names tells the type. hasExtension(url), which one of R4's search parameters
@@ -102,6 +103,8 @@ struct fhirpath_host {
 /* What a program is compiled for. */
 struct fhirpath_options {
 	uint32_t type;		     /* of the context */
+	bool definition;	     /* a search parameter's or an invariant's expression */
+	uint32_t element;	     /* that it is for; where it is one of a choice, of all */
 	const struct str *variables; /* names (without %) that evaluation gives values for */
 	uint32_t variable_count;
 };
@@ -126,6 +129,13 @@ struct fhirpath *fhirpath_compile_with(const struct pack *p, struct str expressi
 /* The same for a context of that type, without variables. */
 struct fhirpath *
 fhirpath_compile(const struct pack *p, uint32_t type, struct str expression, struct error *err);
+
+/*
+ * The same for an expression of FHIR's definitions: a search parameter's or an
+ * invariant's, for an element (a type's number is the element of its root).
+ */
+struct fhirpath *fhirpath_compile_definition(
+    const struct pack *p, uint32_t element, struct str expression, struct error *err);
 void fhirpath_free(struct fhirpath *f);
 
 /* The type of all items the program may give, a number of the pack; PACK_NONE

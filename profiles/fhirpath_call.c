@@ -434,19 +434,25 @@ uint32_t
 compile_call(
     struct compiler *c, const struct syntax *s, const struct known *this, struct known *out)
 {
-	bool test = str_is(s->text, "is");
+	enum op_code code = OP_NOTHING;
 	struct known in = *this;
 	uint32_t input = s->left ? compile_tree(c, s->left, this, &in)
 				 : compile_emit(c, s, OP_THIS, NO_OP, 0);
 
 	if (input == NO_OP)
 		return NO_OP;
-	if (test || str_is(s->text, "as") || str_is(s->text, "ofType")) {
+	if (str_is(s->text, "is"))
+		code = OP_IS;
+	else if (str_is(s->text, "as"))
+		code = OP_AS;
+	else if (str_is(s->text, "ofType"))
+		code = OP_OF_TYPE;
+	if (code) {
 		struct str name = s->arg_count == 1 ? type_argument(c, s->args) : STR("");
 
 		if (!name.len)
 			return REFUSE(c, s, "%.*s() takes the name of a type", STR_ARG(s->text));
-		return compile_type_test(c, s, test, input, &in, name, out);
+		return compile_type_test(c, s, code, input, name, out);
 	}
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
 		struct call call = { s, &functions[i], input, &in, this };

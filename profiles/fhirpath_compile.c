@@ -343,6 +343,27 @@ compile_binary(
 	return compile_emit(c, s, (enum op_code)binary[s->op].code, left, right);
 }
 
+/* The types of the context: those of a choice are its elements'. */
+static bool
+add_context(struct compiler *c, struct known *this)
+{
+	const struct pack_element *e = pack_element_at(c->pack, c->options->element);
+	const struct pack_run *all;
+
+	if (!known_add_type(c, this, c->options->type))
+		return false;
+	if (!c->options->definition || !e->choice)
+		return true;
+	all = &pack_type_at(c->pack, e->owner)->elements;
+	for (uint32_t i = 0; i < all->count; i++) {
+		const struct pack_element *other = pack_element_at(c->pack, all->first + i);
+
+		if (other->choice == e->choice && !known_add_type(c, this, other->type))
+			return false;
+	}
+	return true;
+}
+
 static uint32_t
 compile_constant(struct compiler *c, const struct syntax *s, struct known *out)
 {
@@ -374,7 +395,7 @@ compile_constant(struct compiler *c, const struct syntax *s, struct known *out)
 		return compile_emit(c, s, OP_ROOT_RESOURCE, NO_OP, 0);
 	if (str_is(s->text, "context")) {
 		*out = (struct known){ 0 };
-		if (!known_add_type(c, out, c->options->type))
+		if (!add_context(c, out))
 			return compile_no_memory(c);
 		return compile_emit(c, s, OP_CONTEXT, NO_OP, 0);
 	}
@@ -429,7 +450,7 @@ compile_is_as(
 
 	if (input == NO_OP)
 		return NO_OP;
-	return compile_type_test(c, s, s->kind == SYNTAX_IS, input, &in, s->text, out);
+	return compile_type_test(c, s, s->kind == SYNTAX_IS ? OP_IS : OP_AS, input, s->text, out);
 }
 
 uint32_t
@@ -512,7 +533,7 @@ compile_whole(struct compiler *c, struct str expression)
 	s = syntax_parse(f->text, &c->work, c->err);
 	if (!s)
 		return -1;
-	if (!known_add_type(c, &this, c->options->type)) {
+	if (!add_context(c, &this)) {
 		compile_no_memory(c);
 		return -1;
 	}
@@ -556,6 +577,17 @@ struct fhirpath *
 fhirpath_compile(const struct pack *p, uint32_t type, struct str expression, struct error *err)
 {
 	struct fhirpath_options options = { .type = type };
+
+	return fhirpath_compile_with(p, expression, &options, err);
+}
+
+struct fhirpath *
+fhirpath_compile_definition(
+    const struct pack *p, uint32_t element, struct str expression, struct error *err)
+{
+	struct fhirpath_options options = {
+		.type = pack_element_at(p, element)->type, .element = element, .definition = true
+	};
 
 	return fhirpath_compile_with(p, expression, &options, err);
 }

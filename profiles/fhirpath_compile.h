@@ -55,9 +55,9 @@ uint32_t compile_apart(
 uint32_t compile_call(
     struct compiler *c, const struct syntax *s, const struct known *this, struct known *out);
 
-/* input is, as, ofType the type of that name. */
-uint32_t compile_type_test(struct compiler *c, const struct syntax *s, bool test, uint32_t input,
-    const struct known *in, struct str name, struct known *out);
+/* input is, as, ofType (OP_IS, OP_AS, OP_OF_TYPE) the type of that name. */
+uint32_t compile_type_test(struct compiler *c, const struct syntax *s, enum op_code code,
+    uint32_t input, struct str name, struct known *out);
 
 uint32_t compile_no_memory(struct compiler *c);
 uint32_t compile_emit(

@@ -512,6 +512,11 @@ eval_op(struct eval *e, uint32_t number, const struct frame *frame)
 		return eval_child_named(e, op, base);
 	case OP_INDEXER:
 		return eval_indexer(e, op, base, frame);
+	case OP_AS:
+		if (e->top - base > 1)
+			return eval_fail(e, op,
+			    "as() takes one item, and there are several; ofType() takes them all");
+		return eval_of_type(e, op, base);
 	case OP_OF_TYPE:
 		return eval_of_type(e, op, base);
 	case OP_IS:

@@ -16,6 +16,7 @@ static const char *const op_names[] = {
 	[OP_CHILD_NAMED] = "child",
 	[OP_INDEXER] = "[]",
 	[OP_OF_TYPE] = "of type",
+	[OP_AS] = "as",
 	[OP_IS] = "is",
 	[OP_REFERS] = "refers to",
 	[OP_SIGN] = "minus",
@@ -102,6 +103,7 @@ put_op(const struct fhirpath *f, const struct op *op, struct buf *out)
 		buf_printf(out, " '%.*s' (looked up)", STR_ARG(f->literals[op->a].value));
 		break;
 	case OP_OF_TYPE:
+	case OP_AS:
 	case OP_IS:
 	case OP_REFERS:
 		put_type(f, op->a, op->kind, out);

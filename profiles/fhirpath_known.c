@@ -146,14 +146,15 @@ find_type(
 }
 
 uint32_t
-compile_type_test(struct compiler *c, const struct syntax *s, bool test, uint32_t input,
-    const struct known *in, struct str name, struct known *out)
+compile_type_test(struct compiler *c, const struct syntax *s, enum op_code code, uint32_t input,
+    struct str name, struct known *out)
 {
-	enum op_code code = test ? OP_IS : OP_OF_TYPE;
+	bool test = code == OP_IS;
 	uint32_t type, op;
 	uint8_t kind;
 
-	(void)in;
+	if (code == OP_AS && c->options->definition)
+		code = OP_OF_TYPE;
 	if (!find_type(c, s, name, &type, &kind))
 		return NO_OP;
 	/* What a reference refers to can be told without fetching it. */

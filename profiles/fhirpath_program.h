@@ -25,6 +25,7 @@ enum op_code {
 	OP_CHILD_NAMED, /* a: literal with the name; types known when run */
 	OP_INDEXER,	/* a: op */
 	OP_OF_TYPE,	/* a: type; kind */
+	OP_AS,		/* the same, of one item */
 	OP_IS,
 	OP_REFERS, /* input is a reference to something of type a */
 	OP_SIGN,   /* minus */

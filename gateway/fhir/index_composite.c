@@ -74,7 +74,7 @@ compile_component(const struct pack *p, uint32_t type, const struct search_type 
 	if (element == PACK_NONE)
 		return error_set(
 		    err, ERROR_INVALID, "its elements are of more than one type, or of any");
-	out->path = fhirpath_compile(p, element, pack_text(p, c->expression), err);
+	out->path = fhirpath_compile_definition(p, element, pack_text(p, c->expression), err);
 	return out->path || element == type ? 0 : -1;
 }
 
@@ -91,7 +91,7 @@ compile_part(const struct pack *p, uint32_t type, struct search_type *st, uint32
 	e->kind = PARAM_COMPOSITE;
 	e->components = xcalloc(param->components.count + 1, sizeof(e->components[0]));
 	e->component_count = param->components.count;
-	e->path = fhirpath_compile(p, type, part, err);
+	e->path = fhirpath_compile_definition(p, type, part, err);
 	if (!e->path)
 		return -1;
 	for (uint32_t i = 0; i < param->components.count; i++)

@@ -210,7 +210,7 @@ def bench_fhirpath():
     shutil.rmtree(folder)
     theirs = {}
     if library and shutil.which('node'):
-        theirs = timings('node', os.path.join(HERE, 'fhirpath_js.js'), library, expressions, patient)
+        theirs = timings('node', os.path.join(HERE, 'fhirpath_js.mjs'), library, expressions, patient)
     for name, us in ours.items():
         if name.startswith('compile '):
             row(name[:44], '%.2f us' % us, '-', '-', '<= 20 us')

@@ -149,7 +149,7 @@ compile_params(struct bench *b, uint32_t type)
 		struct fhirpath **f = &b->programs[(size_t)type * 256 + k];
 
 		if (!*f && p->expression.len)
-			*f = fhirpath_compile(
+			*f = fhirpath_compile_definition(
 			    b->pack, type, pack_text(b->pack, p->expression), NULL);
 	}
 }

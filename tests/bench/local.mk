@@ -6,7 +6,7 @@ bench-programs: $(EXTRA_PROGRAMS)
 .PHONY: bench-programs
 CLEANFILES += $(EXTRA_PROGRAMS)
 EXTRA_DIST += tests/bench/README.md tests/bench/bench.py \
-	tests/bench/fhirpath.txt tests/bench/fhirpath_js.js
+	tests/bench/fhirpath.txt tests/bench/fhirpath_js.mjs
 
 tests_bench_mllp_load_SOURCES = tests/bench/mllp_load.c
 tests_bench_mllp_load_LDADD = $(BASE_FLOOR)

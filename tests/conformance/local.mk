@@ -55,3 +55,7 @@ EXTRA_DIST += tests/conformance/repetition.test tests/conformance/test_repetitio
 check_PROGRAMS += tests/conformance/test_fhirpath_diff
 tests_conformance_test_fhirpath_diff_SOURCES = tests/conformance/test_fhirpath_diff.c
 tests_conformance_test_fhirpath_diff_LDADD = $(MAPPERS_FLOOR)
+check_PROGRAMS += tests/conformance/test_fhirpath_js
+tests_conformance_test_fhirpath_js_SOURCES = tests/conformance/test_fhirpath_js.c
+tests_conformance_test_fhirpath_js_LDADD = $(MAPPERS_FLOOR)
+EXTRA_DIST += tests/conformance/fhirpath_js.mjs
