@@ -29,7 +29,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/index_token.c \
 	gateway/fhir/search_chain.c \
 	gateway/fhir/search_composite.c \
-	gateway/fhir/search_cursor.c \
+	gateway/fhir/search_cursor.c \	gateway/fhir/search_filter.c \
 	gateway/fhir/search_index.c gateway/fhir/search_index.h \
 	gateway/fhir/search_parse.c gateway/fhir/search_parse.h \
 	gateway/fhir/search_query.c gateway/fhir/search_query.h \

@@ -19,10 +19,9 @@ forbidden(struct parse *ps, uint32_t type)
 
 /* The search of a type within this one; NULL when it is not taken. */
 static const struct store_inner *
-parse_inner(struct parse *ps, uint32_t type, const struct store_visibility *v, struct str name,
-    struct str value)
+parse_inner(struct parse *ps, uint32_t type, const struct store_visibility *v,
+    parse_inside_fn *inside, void *ctx)
 {
-	struct query_pair pair = { name, value };
 	uint32_t outer = ps->type;
 	struct parse_scope scope;
 	struct store_inner *in;
@@ -36,7 +35,7 @@ parse_inner(struct parse *ps, uint32_t type, const struct store_visibility *v, s
 	parse_open(ps, &scope);
 	ps->type = type;
 	ps->depth++;
-	taken = parse_take_named(ps, &pair) == TAKEN;
+	taken = inside(ps, ctx) == TAKEN;
 	in = parse_close(ps, &scope);
 	ps->depth--;
 	ps->type = outer;
@@ -52,7 +51,7 @@ type_has(struct parse *ps, uint32_t type, struct str rest)
 {
 	size_t len = 0;
 
-	while (len < rest.len && rest.p[len] != '.' && rest.p[len] != ':')
+	while (len < rest.len && rest.p[len] != '.' && rest.p[len] != ':' && rest.p[len] != '[')
 		len++;
 	rest.len = len;
 	return str_is(rest, "_has") || pack_find_param(ps->p, type, rest);
@@ -95,7 +94,8 @@ find_steps(struct parse *ps, const struct criterion *c, struct str rest, struct 
 }
 
 static enum taken
-take_steps(struct parse *ps, const struct criterion *c, struct str rest, const struct steps *to)
+take_steps(struct parse *ps, const struct criterion *c, const struct steps *to,
+    parse_inside_fn *inside, void *ctx)
 {
 	struct store_clause *clause = parse_add_clause(ps, to->count);
 
@@ -105,7 +105,7 @@ take_steps(struct parse *ps, const struct criterion *c, struct str rest, const s
 
 		if (!may_search(ps, to->types[i], &v))
 			return forbidden(ps, to->types[i]);
-		in = parse_inner(ps, to->types[i], &v, rest, c->value);
+		in = parse_inner(ps, to->types[i], &v, inside, ctx);
 		if (!in)
 			return SKIPPED;
 		parse_add_test(clause, c, TEST_CHAIN)->inner = in;
@@ -114,9 +114,9 @@ take_steps(struct parse *ps, const struct criterion *c, struct str rest, const s
 }
 
 enum taken
-parse_take_chain(struct parse *ps, struct str head, struct str rest, struct str value)
+parse_reach(struct parse *ps, struct str head, struct str rest, parse_inside_fn *inside, void *ctx)
 {
-	struct criterion c = { .name = head, .value = value };
+	struct criterion c = { .name = head };
 	ptrdiff_t colon = str_find(head, ':');
 	struct steps to = { 0 };
 
@@ -139,14 +139,29 @@ parse_take_chain(struct parse *ps, struct str head, struct str rest, struct str 
 		return SKIPPED;
 	}
 	if (!c.modifier.len)
-		return find_steps(ps, &c, rest, &to) == TAKEN ? take_steps(ps, &c, rest, &to)
+		return find_steps(ps, &c, rest, &to) == TAKEN ? take_steps(ps, &c, &to, inside, ctx)
 							      : SKIPPED;
 	to.types[0] = pack_find_resource(ps->p, c.modifier);
 	if (to.types[0] == PACK_NONE)
 		return parse_refuse(ps, "not-found", "there is no resource type '%.*s'",
 		    STR_ARG(parse_shown(c.modifier)));
 	to.count = 1;
-	return take_steps(ps, &c, rest, &to);
+	return take_steps(ps, &c, &to, inside, ctx);
+}
+
+/* The rest of a chain's name, with its value. */
+static enum taken
+take_rest(struct parse *ps, void *ctx)
+{
+	return parse_take_named(ps, ctx);
+}
+
+enum taken
+parse_take_chain(struct parse *ps, struct str head, struct str rest, struct str value)
+{
+	struct query_pair pair = { rest, value };
+
+	return parse_reach(ps, head, rest, take_rest, &pair);
 }
 
 static enum taken
@@ -161,6 +176,7 @@ parse_take_has(struct parse *ps, struct str rest, struct str value)
 {
 	struct str type_name, reference,
 	    here = pack_text(ps->p, pack_type_at(ps->p, ps->type)->name);
+	struct query_pair pair = { STR(""), value };
 	struct criterion c = { 0 };
 	const struct store_inner *in;
 	struct store_clause *clause;
@@ -184,7 +200,8 @@ parse_take_has(struct parse *ps, struct str rest, struct str value)
 		    STR_ARG(here));
 	if (!may_search(ps, type, &v))
 		return forbidden(ps, type);
-	in = parse_inner(ps, type, &v, rest, value);
+	pair.name = rest;
+	in = parse_inner(ps, type, &v, take_rest, &pair);
 	clause = in ? parse_add_clause(ps, 1) : NULL;
 	if (!clause)
 		return SKIPPED;

@@ -134,6 +134,9 @@ bool parse_token(
 enum taken parse_take_special(struct parse *ps, const struct criterion *c);
 enum taken parse_take_list(struct parse *ps, const struct criterion *c);
 
+/* search_filter.c: the value of "_filter". */
+enum taken parse_take_filter(struct parse *ps, const struct criterion *c);
+
 /* search_composite.c: c names a composite that is indexed. */
 enum taken parse_take_composite(struct parse *ps, const struct criterion *c);
 
@@ -141,6 +144,14 @@ enum taken parse_take_composite(struct parse *ps, const struct criterion *c);
 enum taken parse_take_result(struct parse *ps, const struct criterion *c);
 
 /* search_chain.c */
+
+/* What of an inner search is parsed, with ps being of its type. */
+typedef enum taken parse_inside_fn(struct parse *ps, void *ctx);
+
+/* As parse_take_chain(): what head refers to, in each type that has what rest
+ * begins with, passes what inside parses. */
+enum taken
+parse_reach(struct parse *ps, struct str head, struct str rest, parse_inside_fn *inside, void *ctx);
 
 /* "subject:Patient.name", "subject.name": head and, behind the dot, rest. */
 enum taken parse_take_chain(struct parse *ps, struct str head, struct str rest, struct str value);

@@ -40,7 +40,7 @@ query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32
 
 /* Parts of the standard that are known by name and not served. */
 static const char *const unsupported[] = { "_include", "_revinclude", "_contained",
-	"_containedType", "_filter", "_text", "_content", "_type", "_score" };
+	"_containedType", "_text", "_content", "_type", "_score" };
 
 uint32_t
 parse_param_number(struct parse *ps, const struct pack_param *param)
@@ -74,6 +74,8 @@ parse_take_named(struct parse *ps, const struct query_pair *pair)
 	}
 	if (str_is(c.name, "_list"))
 		return parse_take_list(ps, &c);
+	if (str_is(c.name, "_filter"))
+		return parse_take_filter(ps, &c);
 	if (str_is(c.name, "_query"))
 		return parse_not_supported(ps, c.name, "this server has no named queries");
 	if (parse_is_among(c.name, unsupported, COUNT_OF(unsupported)))

@@ -98,6 +98,13 @@ put_string(struct sql *s, const struct store_test *t)
 	} else if (t->kind == TEST_STRING_CONTAINS) {
 		buf_puts(&s->text, " AND instr(folded, ?) > 0");
 		sql_bind_text(s, folded, true);
+	} else if (t->kind == TEST_STRING_ENDS) {
+		buf_puts(&s->text, " AND substr(folded, -length(?)) = ?");
+		sql_bind_text(s, folded, true);
+		sql_bind_text(s, folded, true);
+	} else if (t->kind == TEST_STRING_EQUAL || t->kind == TEST_STRING_UNEQUAL) {
+		buf_printf(&s->text, " AND folded %s ?", t->kind == TEST_STRING_EQUAL ? "=" : "<>");
+		sql_bind_text(s, folded, true);
 	} else {
 		struct str past = str_printf(s->scratch, "%.*s\xff", STR_ARG(folded));
 

@@ -138,9 +138,12 @@ struct store_test {
 		TEST_STRING,	/* starts with value, normalised */
 		TEST_STRING_EXACT,
 		TEST_STRING_CONTAINS,
-		TEST_TOKEN_SET,	 /* one of set */
-		TEST_TOKEN_TEXT, /* a text of a token starts with value, normalised */
-		TEST_OF_TYPE,	 /* system, value as of STORE_OF_TYPE */
+		TEST_STRING_ENDS,    /* normalised, as are these two: */
+		TEST_STRING_EQUAL,   /* the whole */
+		TEST_STRING_UNEQUAL, /* there is one that is another */
+		TEST_TOKEN_SET,	     /* one of set */
+		TEST_TOKEN_TEXT,     /* a text of a token starts with value, normalised */
+		TEST_OF_TYPE,	     /* system, value as of STORE_OF_TYPE */
 		TEST_URI,
 		TEST_URI_BELOW, /* value, or a URI that goes on with "/" behind it */
 		TEST_DATE,	/* against low..high, as `compare` says */

@@ -1,6 +1,7 @@
 /*
  * A query string, parsed and searched for. The first byte says of what type,
- * and whether with lenient handling. Needs $FIREDOOR_PACK.
+ * and whether with lenient handling. With FUZZ_FILTER: a value of _filter.
+ * Needs $FIREDOOR_PACK.
  */
 #include <assert.h>
 #include <unistd.h>
@@ -109,6 +110,34 @@ check(const struct search_query *q, const struct findings *f, struct arena *a, i
 		assert(page.at[i].type == q->store.type);
 }
 
+/* The pairs of the text; count 0: it is no query string. */
+static uint32_t
+pairs_of(struct str text, struct arena *a, struct query_pair **pairs)
+{
+#ifdef FUZZ_FILTER
+	static struct query_pair filter;
+
+	(void)a;
+	filter = (struct query_pair){ STR("_filter"), text };
+	*pairs = &filter;
+	return 1;
+#else
+	struct error err;
+	uint32_t count;
+
+	return query_pairs(text, a, pairs, &count, &err) == 0 ? count : 0;
+#endif
+}
+
+static bool
+permit(void *ctx, uint32_t type, struct store_visibility *out)
+{
+	(void)ctx;
+	(void)type;
+	*out = (struct store_visibility){ .kind = SEES_EVERYTHING };
+	return true;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -116,13 +145,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.count = 10,
 		.most = 50,
 		.cursor_key = STR("key"),
+		.permit = permit,
 		.visibility = { .kind = SEES_EVERYTHING } };
 	struct arena a;
 	struct findings f;
 	struct query_pair *pairs;
 	struct search_query q;
 	struct store_match match;
-	struct error err;
 	uint32_t count, type;
 	struct str text;
 
@@ -133,7 +162,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	o.lenient = data[0] & 8;
 	type = pack_find_resource(the.pack, str_from(types[data[0] & 7]));
 	text = str_of((const char *)data + 1, size - 1);
-	if (query_pairs(text, &a, &pairs, &count, &err) == 0)
+	count = pairs_of(text, &a, &pairs);
+	if (count)
 		check(&q, &f, &a,
 		    search_query_parse(the.si, the.pack, type, pairs, count, &o, &a, &q, &f));
 	findings_init(&f, &a, 20);

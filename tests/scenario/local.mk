@@ -19,6 +19,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/conditional.scenario \
 	tests/scenario/diff.scenario \
 	tests/scenario/everything.scenario \
+	tests/scenario/filter.scenario \
 	tests/scenario/formats.scenario \
 	tests/scenario/cut.scenario \
 	tests/scenario/history.scenario \
