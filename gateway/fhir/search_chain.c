@@ -93,28 +93,51 @@ find_steps(struct parse *ps, const struct criterion *c, struct str rest, struct 
 	    STR_ARG(parse_shown(c->name)));
 }
 
+/* What inside finds wrong of one type is not told: another may have it. */
+static const struct store_inner *
+try_inner(struct parse *ps, uint32_t type, const struct store_visibility *v,
+    parse_inside_fn *inside, void *ctx)
+{
+	struct findings *told = ps->findings, unheard;
+	unsigned errors = ps->errors;
+	const struct store_inner *in;
+
+	findings_init(&unheard, ps->a, 1);
+	ps->findings = &unheard;
+	in = parse_inner(ps, type, v, inside, ctx);
+	ps->findings = told;
+	ps->errors = errors;
+	return in;
+}
+
+/* A test for each type; with `some`, types that inside does not fit are left
+ * out, as long as it fits one. */
 static enum taken
-take_steps(struct parse *ps, const struct criterion *c, const struct steps *to,
+take_steps(struct parse *ps, const struct criterion *c, const struct steps *to, bool some,
     parse_inside_fn *inside, void *ctx)
 {
 	struct store_clause *clause = parse_add_clause(ps, to->count);
 
 	for (uint32_t i = 0; clause && i < to->count; i++) {
+		bool last = i + 1 == to->count && !clause->count;
 		struct store_visibility v;
 		const struct store_inner *in;
 
 		if (!may_search(ps, to->types[i], &v))
 			return forbidden(ps, to->types[i]);
-		in = parse_inner(ps, to->types[i], &v, inside, ctx);
-		if (!in)
+		in = some && !last ? try_inner(ps, to->types[i], &v, inside, ctx)
+				   : parse_inner(ps, to->types[i], &v, inside, ctx);
+		if (!in && !(some && !last))
 			return SKIPPED;
-		parse_add_test(clause, c, TEST_CHAIN)->inner = in;
+		if (in)
+			parse_add_test(clause, c, TEST_CHAIN)->inner = in;
 	}
 	return clause ? TAKEN : SKIPPED;
 }
 
 enum taken
-parse_reach(struct parse *ps, struct str head, struct str rest, parse_inside_fn *inside, void *ctx)
+parse_reach(struct parse *ps, struct str head, struct str rest, bool some, parse_inside_fn *inside,
+    void *ctx)
 {
 	struct criterion c = { .name = head };
 	ptrdiff_t colon = str_find(head, ':');
@@ -139,14 +162,15 @@ parse_reach(struct parse *ps, struct str head, struct str rest, parse_inside_fn 
 		return SKIPPED;
 	}
 	if (!c.modifier.len)
-		return find_steps(ps, &c, rest, &to) == TAKEN ? take_steps(ps, &c, &to, inside, ctx)
-							      : SKIPPED;
+		return find_steps(ps, &c, rest, &to) == TAKEN
+			   ? take_steps(ps, &c, &to, some, inside, ctx)
+			   : SKIPPED;
 	to.types[0] = pack_find_resource(ps->p, c.modifier);
 	if (to.types[0] == PACK_NONE)
 		return parse_refuse(ps, "not-found", "there is no resource type '%.*s'",
 		    STR_ARG(parse_shown(c.modifier)));
 	to.count = 1;
-	return take_steps(ps, &c, &to, inside, ctx);
+	return take_steps(ps, &c, &to, some, inside, ctx);
 }
 
 /* The rest of a chain's name, with its value. */
@@ -161,7 +185,7 @@ parse_take_chain(struct parse *ps, struct str head, struct str rest, struct str 
 {
 	struct query_pair pair = { rest, value };
 
-	return parse_reach(ps, head, rest, take_rest, &pair);
+	return parse_reach(ps, head, rest, false, take_rest, &pair);
 }
 
 static enum taken

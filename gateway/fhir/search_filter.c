@@ -392,7 +392,8 @@ take_path(struct parse *ps, struct test *t)
 		inner.path = str_from_index(t->path, len + 1);
 		if (str_is(inner.path, "id"))
 			inner.path = STR("_id");
-		return parse_reach(ps, c.name, inner.path, take_step, &inner);
+		return parse_reach(
+		    ps, c.name, inner.path, inner.brackets.p != NULL, take_step, &inner);
 	}
 	c.param = pack_find_param(ps->p, ps->type, c.name);
 	if (!c.param && str_is(c.name, "id")) {

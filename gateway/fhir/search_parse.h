@@ -149,9 +149,10 @@ enum taken parse_take_result(struct parse *ps, const struct criterion *c);
 typedef enum taken parse_inside_fn(struct parse *ps, void *ctx);
 
 /* As parse_take_chain(): what head refers to, in each type that has what rest
- * begins with, passes what inside parses. */
-enum taken
-parse_reach(struct parse *ps, struct str head, struct str rest, parse_inside_fn *inside, void *ctx);
+ * begins with, passes what inside parses; with `some`, types that inside does not
+ * fit are left out. */
+enum taken parse_reach(struct parse *ps, struct str head, struct str rest, bool some,
+    parse_inside_fn *inside, void *ctx);
 
 /* "subject:Patient.name", "subject.name": head and, behind the dot, rest. */
 enum taken parse_take_chain(struct parse *ps, struct str head, struct str rest, struct str value);
