@@ -13,6 +13,7 @@
 #include "gateway/config/sender.h"
 #include "gateway/config/section.h"
 #include "gateway/config/value.h"
+#include "gateway/fhir/service.h"
 
 #define SECOND ((int64_t)1000)
 #define HOUR (3600 * SECOND)
@@ -68,6 +69,24 @@ is_web_address(struct str s)
 		    strchr("\"<>\\^`{|}?#@", rest.p[i]))
 			return false;
 	return rest.len > 0 && rest.p[0] != '/' && rest.p[0] != ':';
+}
+
+static void
+read_references(struct config_reader *r, const struct yaml *node, void *out)
+{
+	static const char *const names[] = {
+		[REFERENCES_FREE] = "off",
+		[REFERENCES_CHECKED] = "check",
+		[REFERENCES_KEPT] = "keep",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!str_is(node->text, names[i]))
+			continue;
+		*(unsigned *)out = i;
+		return;
+	}
+	config_complain(r, node, "value", "must be off, check or keep");
 }
 
 static void
@@ -168,6 +187,7 @@ static const struct field fhir_fields[] = {
 	FIELD("base_url", FIELD_CUSTOM, IN_FHIR(base_url), .read = read_base_url),
 	FIELD("tls", FIELD_CUSTOM, IN_FHIR(tls), .read = read_tls),
 	FIELD("cors_origins", FIELD_TEXTS, IN_FHIR(cors_origins)),
+	FIELD("references", FIELD_CUSTOM, IN_FHIR(references), .read = read_references),
 	FIELD("lenient", FIELD_BOOL, IN_FHIR(lenient)),
 	FIELD("limits", FIELD_SECTION, 0, .fields = fhir_limit_fields),
 	FIELD("timeouts", FIELD_SECTION, 0, .fields = fhir_timeout_fields),

@@ -216,12 +216,6 @@ access_decide(const struct access_sender *s, enum access_right right, uint32_t t
 		d->rule = "no-scope";
 		return false;
 	}
-	/* Whether what is written lies in the compartment is not known before it
-	 * is read: a decision that cannot be made is a refusal. */
-	if (s->compartment.len && !(right == RIGHT_READ || right == RIGHT_SEARCH)) {
-		d->rule = "compartment-read-only";
-		return false;
-	}
 	d->permitted = true;
 	d->rule = "scope";
 	d->scope = found->text;

@@ -76,7 +76,7 @@ prepare_record(struct unit *u, struct unit_maker *m, struct unit_part *p, const 
 		    &p->batch, m->fhir, r, m->lenient, &u->arena, &p->findings);
 	if (rc != 0 || batch_authorise(&p->batch, m->sender) != 0)
 		return -1;
-	return batch_prepare(&p->batch, m->reader);
+	return batch_prepare(&p->batch);
 }
 
 static void

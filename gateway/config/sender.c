@@ -163,19 +163,8 @@ static const struct field sender_fields[] = {
 static void
 read_sender(struct config_reader *r, const struct yaml *node, struct config_sender *s)
 {
-	const struct yaml *scope;
-	const unsigned reading = RIGHT_READ | RIGHT_SEARCH;
-
 	s->place = (struct config_place){ node->line, node->column };
 	section_read(r, node, sender_fields, s);
-	scope = yaml_find(node, STR("scope"));
-	for (uint32_t i = 0; s->compartment.len && i < s->scope_count; i++)
-		if (s->scopes[i].rights & ~reading) {
-			config_complain(r, scope, "value",
-			    "a sender with a compartment may read and search only (.rs): what is "
-			    "written cannot be held to a compartment by this version");
-			break;
-		}
 	if (str_is(s->name, "loopback"))
 		config_complain(r, node, "value",
 		    "the name 'loopback' is kept for a gateway without an access section");

@@ -23,7 +23,7 @@ transform_work(struct exchange *x, struct worker *w)
 {
 	if (patch_calls(&x->batch, w->reader, &w->builder) != 0)
 		return exchange_fail_batch(x);
-	return batch_prepare(&x->batch, w->reader) == 0 ? DONE : exchange_fail_batch(x);
+	return batch_prepare(&x->batch) == 0 ? DONE : exchange_fail_batch(x);
 }
 
 static enum outcome

@@ -300,7 +300,7 @@ transform_work(struct exchange *x, struct worker *w)
 		return FAILED;
 	if (merge_updates(&x->batch, w->reader, &w->builder, &err) != 0)
 		return exchange_fail(x, outcome_status(err.kind), NULL, STR("MSH"), "%s", err.text);
-	if (batch_prepare(&x->batch, w->reader) != 0)
+	if (batch_prepare(&x->batch) != 0)
 		return exchange_fail_batch(x);
 	return keep_ack(e);
 }

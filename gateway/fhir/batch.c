@@ -269,7 +269,7 @@ answer_failed_write(struct fhir_batch *b, const struct store_write *w)
 		    w->error.kind == ERROR_IO ? "" : w->error.text);
 		return;
 	}
-	write_answer_error(c, &w->error, b->service->pack);
+	write_answer_error(c, w, b->service->pack);
 	if (b->kind != BATCH_INDEPENDENT)
 		batch_fail_by(b, c);
 }

@@ -63,7 +63,7 @@ int batch_authorise(struct fhir_batch *b, const struct access_sender *sender);
  * done; failing calls of a batch are left out. May be called again, to begin
  * anew, as long as nothing was written.
  */
-int batch_prepare(struct fhir_batch *b, struct store_reader *r);
+int batch_prepare(struct fhir_batch *b);
 
 /*
  * What a Reference to the call's resource may say, for records that are added

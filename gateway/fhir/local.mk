@@ -14,6 +14,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/part.c gateway/fhir/part.h \
 	gateway/fhir/patch.c gateway/fhir/patch.h \
 	gateway/fhir/read.c \
+	gateway/fhir/references.c gateway/fhir/references.h \
 	gateway/fhir/search.c \
 	gateway/fhir/service.c gateway/fhir/service.h \
 	gateway/fhir/stored_values.c gateway/fhir/stored_values.h \

@@ -19,12 +19,20 @@ enum {
 	CURSOR_KEY = 32,
 };
 
+/* What references must lead to. */
+enum fhir_references {
+	REFERENCES_FREE,    /* anything */
+	REFERENCES_CHECKED, /* what is there, when a resource is written */
+	REFERENCES_KEPT,    /* and that cannot be deleted while it is referred to */
+};
+
 struct fhir_service {
 	/* Given: */
 	const struct pack *pack;
 	struct str base; /* "https://fhir.example.org/fhir", no '/' at the end */
 	unsigned page_count, page_most;
 	unsigned max_entries;
+	enum fhir_references references;
 	size_t max_answer; /* bytes of a Bundle that goes out */
 	bool bearer;	   /* senders show bearer tokens */
 	bool cors;

@@ -240,7 +240,7 @@ number_ops(struct fhir_batch *b)
 }
 
 static int
-prepare_call(struct fhir_batch *b, struct fhir_call *c, struct store_reader *r)
+prepare_call(struct fhir_batch *b, struct fhir_call *c)
 {
 	bool linked = b->kind == BATCH_TRANSACTION;
 	struct store_op op;
@@ -260,8 +260,6 @@ prepare_call(struct fhir_batch *b, struct fhir_call *c, struct store_reader *r)
 			    "for");
 		op.must_exist = true;
 	}
-	if (write_check_compartment(b->service, c, &op, r) != 0)
-		return -1;
 	b->ops[c->op] = op;
 	return 0;
 }
@@ -279,6 +277,7 @@ make_writes(struct fhir_batch *b)
 	b->write_count = count;
 	for (uint32_t i = 0; i < count; i++) {
 		b->writes[i].arena = b->arena;
+		b->writes[i].keep_referenced = b->service->references == REFERENCES_KEPT;
 		b->writes[i].ops = &b->ops[i];
 		b->writes[i].count = apart ? 1 : b->op_count;
 	}
@@ -325,7 +324,7 @@ begin_anew(struct fhir_batch *b)
 }
 
 int
-batch_prepare(struct fhir_batch *b, struct store_reader *r)
+batch_prepare(struct fhir_batch *b)
 {
 	bool failed = false;
 
@@ -335,7 +334,7 @@ batch_prepare(struct fhir_batch *b, struct store_reader *r)
 	for (uint32_t i = 0; i < b->count; i++) {
 		struct fhir_call *c = &b->calls[i];
 
-		if (c->op == PACK_NONE || prepare_call(b, c, r) == 0)
+		if (c->op == PACK_NONE || prepare_call(b, c) == 0)
 			continue;
 		failed = true;
 		if (b->kind != BATCH_INDEPENDENT)

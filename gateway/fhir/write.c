@@ -6,6 +6,7 @@
 #include "gateway/fhir/operation.h"
 #include "gateway/fhir/outcome.h"
 #include "gateway/fhir/patch.h"
+#include "gateway/fhir/references.h"
 #include "gateway/fhir/search_query.h"
 
 enum {
@@ -155,7 +156,7 @@ prepare_body(const struct fhir_service *s, struct fhir_call *c, struct store_op 
 	buf_init(&out, STORED_MOST);
 	out.wipe = true;
 	result = fhir_json_write_stored(
-	    c->record, s->pack, c->node, find, find_ctx, c->arena, &out, &op->splices);
+	    c->record, s->pack, c->node, s->base, find, find_ctx, c->arena, &out, &op->splices);
 	op->body = result == 0 ? str_dup(c->arena, buf_str(&out)) : (struct str){ NULL, 0 };
 	buf_release(&out);
 	if (!op->body.p)
@@ -165,6 +166,24 @@ prepare_body(const struct fhir_service *s, struct fhir_call *c, struct store_op 
 		&op->index_count, &err) != 0)
 		return call_fail_error(c, &err);
 	op->index = rows;
+	return 0;
+}
+
+/* Who sees a compartment only writes in it only, and names no ids: whether one is
+ * taken outside of it must not show. */
+static int
+prepare_compartment(struct fhir_call *c, struct store_op *op)
+{
+	const struct store_visibility *v = &c->decision.visibility;
+
+	if (v->kind != SEES_COMPARTMENT)
+		return 0;
+	if (op->verb == STORE_CREATE && c->route.id.len)
+		return call_fail(c, 403, NULL, STR(""),
+		    "who sees a compartment only cannot choose ids; create it with POST");
+	op->within = v->compartment;
+	if (op->verb == STORE_UPDATE && (!op->match.count || op->id_given))
+		op->must_exist = true;
 	return 0;
 }
 
@@ -188,56 +207,15 @@ write_prepare(const struct fhir_service *s, struct fhir_call *c, struct store_op
 	}
 	if (prepare_condition(s, c, op) != 0)
 		return -1;
-	if (is_delete(c)) {
+	if (is_delete(c))
 		op->id = c->route.id;
-		return 0;
-	}
-	prepare_id(s, c, op);
+	else
+		prepare_id(s, c, op);
+	if (prepare_compartment(c, op) != 0 || is_delete(c))
+		return call_failed(c) ? -1 : 0;
+	if (references_check(s, c, find, find_ctx, op) != 0)
+		return -1;
 	return prepare_body(s, c, op, find, find_ctx);
-}
-
-static bool
-is_in_compartment(const struct fhir_service *s, const struct store_op *op, struct str compartment)
-{
-	ptrdiff_t slash = str_find(compartment, '/');
-	struct str type = call_type_name(s->pack, op->type);
-
-	for (uint32_t i = 0; i < op->index_count; i++) {
-		const struct store_index *x = &op->index[i];
-
-		if (x->kind != STORE_COMPARTMENT)
-			continue;
-		if (x->entry == PACK_NONE && str_eq(x->value, compartment))
-			return true;
-		if (x->entry == STORE_SELF && slash > 0 &&
-		    str_eq(type, str_of(compartment.p, (size_t)slash)) &&
-		    str_eq(op->id, str_from_index(compartment, (size_t)slash + 1)))
-			return true;
-	}
-	return false;
-}
-
-int
-write_check_compartment(const struct fhir_service *s, struct fhir_call *c,
-    const struct store_op *op, struct store_reader *r)
-{
-	const struct store_visibility *v = &c->decision.visibility;
-	struct store_version before;
-	struct error err;
-	int found;
-
-	if (v->kind != SEES_COMPARTMENT)
-		return 0;
-	if (op->verb != STORE_DELETE && !is_in_compartment(s, op, v->compartment))
-		return call_fail(
-		    c, 403, NULL, STR(""), "the resource is outside of what the sender may write");
-	if (op->verb == STORE_CREATE || op->match.count)
-		return 0;
-	/* What is not visible and what is not there get the same answer. */
-	found = store_read(r, op->type, op->id, 0, v, c->arena, &before, &err);
-	if (found < 0)
-		return call_fail_error(c, &err);
-	return found && !before.deleted ? 0 : call_fail_missing(c, s->pack);
 }
 
 static void
@@ -294,10 +272,18 @@ write_answer(const struct fhir_service *s, struct fhir_call *c, const struct sto
 }
 
 void
-write_answer_error(struct fhir_call *c, const struct error *err, const struct pack *p)
+write_answer_error(struct fhir_call *c, const struct store_write *w, const struct pack *p)
 {
 	bool conditional = condition_of(c).p != NULL;
+	const struct error *err = &w->error;
 
+	if (w->link_failed) {
+		bool deletes = err->kind == ERROR_CONFLICT;
+
+		call_fail(c, deletes ? 409 : 422, deletes ? NULL : "business-rule", STR(""), "%s",
+		    err->text);
+		return;
+	}
 	switch (err->kind) {
 	case ERROR_CONFLICT:
 		call_fail(c, c->conditions.if_match.p || c->conditions.if_none_match.p ? 412 : 409,

@@ -19,23 +19,15 @@ int write_check(const struct fhir_service *s, struct fhir_call *c);
 /*
  * Fill op: verb, id, conditions, bytes, index. `find` tells of references to
  * other ops of the transaction (NULL: none). Fails the call when it cannot.
- * Returns 0 or -1. Uses CPU in proportion to the resource.
+ * Who sees a compartment only writes in it only: op->within. Returns 0 or -1. Uses CPU in proportion to the resource.
  */
 int write_prepare(const struct fhir_service *s, struct fhir_call *c, struct store_op *op,
     reference_entry_fn *find, void *find_ctx);
-
-/*
- * What may be written by one who sees a compartment only: the resource must be
- * in it, now and (an update or delete of an id) before. Fails the call with
- * 403, or 404 when it is not visible. Returns 0 or -1.
- */
-int write_check_compartment(const struct fhir_service *s, struct fhir_call *c,
-    const struct store_op *op, struct store_reader *r);
 
 /* The op was done: make the call's answer. */
 void write_answer(const struct fhir_service *s, struct fhir_call *c, const struct store_op *op);
 
 /* The write failed because of this call's op: fail it with what fits. */
-void write_answer_error(struct fhir_call *c, const struct error *err, const struct pack *p);
+void write_answer_error(struct fhir_call *c, const struct store_write *w, const struct pack *p);
 
 #endif

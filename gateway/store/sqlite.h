@@ -51,6 +51,7 @@ enum sq_fixed {
 	SQ_ADD_MANY_STRINGS,
 	SQ_ADD_MANY_DATES,
 	SQ_HAS_INDEX,
+	SQ_CURRENT_INDEX,
 	SQ_SIZE_INDEX,
 	SQ_FIND_KEY,
 	SQ_ADD_KEY,
@@ -335,6 +336,22 @@ bool sq_tuple_matches(struct str data, struct str asked);
 /* Take and put the write's letters, and keep its notes. 0; or -1 with w->error
  * set, and *broken: the whole commit cannot go on. */
 int sq_letters_apply(struct sq_conn *c, struct store_write *w, int64_t now, bool *broken);
+
+/* sqlite_guard.c. They return 0, or -1 with the write's error set, *broken when it
+ * is the database that failed. */
+
+/* May op `at` change what is stored as `row` (0: nothing, or deleted)? */
+int sq_guard_before(struct store *s, struct store_write *w, uint32_t at, int64_t row, bool *broken);
+
+/* And may it leave what it makes? Once all ids are settled. */
+int sq_guard_after(struct store *s, struct store_write *w, uint32_t at);
+
+/* Do all references hold, when all ops are written? */
+int sq_guard_links(struct store *s, struct store_write *w, bool *broken);
+
+/* Whether no index row that waits can matter to these questions. */
+bool
+sq_guard_is_settled(const struct store *s, const struct store_write *w, const struct store_op *op);
 
 /* sqlite_read.c */
 

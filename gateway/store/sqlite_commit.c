@@ -575,7 +575,9 @@ write_op(struct work *k, uint32_t at, int64_t now_ms)
 
 	if (!writes(op))
 		return 0;
-	if (read_current(k, op->type, op->final_id, &now) < 0 || check_current(k, at, &now) < 0)
+	if (read_current(k, op->type, op->final_id, &now) < 0 ||
+	    sq_guard_before(k->s, k->w, at, is_there(&now) ? now.row : 0, &k->broken) < 0 ||
+	    check_current(k, at, &now) < 0)
 		return -1;
 	if (op->outcome == STORE_UNCHANGED)
 		return 0;
@@ -698,8 +700,11 @@ apply(struct work *k, int64_t now_ms)
 	if (refuse_overlap(k) < 0)
 		return -1;
 	for (uint32_t i = 0; i < k->w->count; i++)
-		if (check_entries(k, i) < 0 || write_op(k, i, now_ms) < 0)
+		if (check_entries(k, i) < 0 || sq_guard_after(k->s, k->w, i) < 0 ||
+		    write_op(k, i, now_ms) < 0)
 			return -1;
+	if (sq_guard_links(k->s, k->w, &k->broken) < 0)
+		return -1;
 	answer_found(k);
 	if (sq_letters_apply(&k->s->conn, k->w, now_ms, &k->broken) < 0)
 		return -1;
@@ -739,7 +744,7 @@ write_pending(struct store *s, const struct store_write *w, struct error *err)
 	bool wanted = sq_pending_is_full(&s->pending);
 
 	for (uint32_t i = 0; i < w->count && !wanted; i++)
-		wanted = !is_settled(s, &w->ops[i]);
+		wanted = !is_settled(s, &w->ops[i]) || !sq_guard_is_settled(s, w, &w->ops[i]);
 	return wanted ? sq_pending_write(&s->pending, &s->conn, err) : 0;
 }
 
@@ -753,6 +758,7 @@ apply_one(struct store *s, struct store_write *w, int64_t now_ms, struct error *
 
 	w->duplicate = false;
 	w->failed_op = 0;
+	w->link_failed = false;
 	w->error = (struct error){ 0 };
 	if (write_pending(s, w, err) < 0 ||
 	    sq_run(&s->conn, SQ_SAVEPOINT, "begin a transaction", err) < 0)

@@ -48,6 +48,8 @@ static const char *const fixed_sql[SQ_FIXED] = {
 				" VALUES " MANY("(?,?,?,?)"),
 	[SQ_ADD_MANY_DATES] = "INSERT OR IGNORE INTO date_ix (key, low, high, row)"
 			      " VALUES " MANY("(?,?,?,?)"),
+	[SQ_CURRENT_INDEX] = "SELECT 1 FROM ix d CROSS JOIN version v WHERE d.hash = ?1"
+			     " AND d.chk = ?2 AND v.row = d.row AND v.until = 0 LIMIT 1",
 	[SQ_HAS_INDEX] = "SELECT 1 FROM ix WHERE hash = ?1 AND row = ?2 AND chk = ?3",
 	[SQ_SIZE_INDEX] = "SELECT count(*) FROM (SELECT 1 FROM ix WHERE hash = ?1 LIMIT ?2)",
 	[SQ_FIND_KEY] = "SELECT value FROM seen WHERE key = ?1",

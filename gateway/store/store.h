@@ -210,19 +210,32 @@ struct store_match {
 	uint32_t count;
 };
 
+/* A resource that another refers to. */
+struct store_target {
+	uint32_t type;
+	struct str id;
+	uint64_t version; /* 0: any that is current */
+};
+
 struct store_op {
 	/* Asked for: */
 	enum store_verb verb;
-	uint32_t type;		  /* resource type number */
-	struct str id;		  /* create: the id it will have; also of an
+	uint32_t type;			    /* resource type number */
+	struct str id;			    /* create: the id it will have; also of an
 				   * update whose match finds nothing */
-	bool id_given;		  /* conditional update: id is the sender's,
+	bool id_given;			    /* conditional update: id is the sender's,
 				   * and must be that of what is found */
-	uint64_t if_match;	  /* version that must be current; 0: any */
-	bool must_exist;	  /* update: refuse to create */
-	struct store_match match; /* conditional: If-None-Exist of a create;
+	uint64_t if_match;		    /* version that must be current; 0: any */
+	bool must_exist;		    /* update: refuse to create */
+	struct store_match match;	    /* conditional: If-None-Exist of a create;
 				   * an update's, delete's or find's search */
-	struct str body;	  /* compact JSON without the spliced texts */
+	struct str within;		    /* not empty: "Patient/1", the compartment that the
+				   * resource must be in as it is, or it is not there
+				   * (ERROR_MISSING), and as it becomes (ERROR_DENIED) */
+	const struct store_target *targets; /* that must be there when all ops are
+					     * done; references to ops are none of them */
+	uint32_t target_count;
+	struct str body; /* compact JSON without the spliced texts */
 	struct splices splices;
 	const struct store_index *index;
 	uint32_t index_count;
@@ -283,6 +296,8 @@ struct store_write {
 	struct store_visibility visibility; /* of matches; a conditional op with
 					     * SEES_NOTHING is ERROR_DENIED. Ops by
 					     * id are not held against it */
+	bool keep_referenced;		    /* refuse to delete what current resources
+					     * refer to by a search parameter */
 	struct str dedup_key;		    /* not empty: applied once; see below */
 	struct str dedup_value;		    /* kept with it (the ACK, say) */
 	bool dedup_for_good;		    /* store_forget_keys() leaves the key */
@@ -301,6 +316,8 @@ struct store_write {
 			     * one resource; id_given is not what was
 			     * found), ERROR_LIMIT (the arena is full) */
 	uint32_t failed_op; /* the op that failed */
+	bool link_failed;   /* because of a reference: its target is not there
+			     * (ERROR_INVALID), it is to what is deleted (ERROR_CONFLICT) */
 	bool duplicate;	    /* dedup_key was seen: nothing was done, and
 				 * dedup_value is what was kept with it */
 };

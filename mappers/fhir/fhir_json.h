@@ -83,10 +83,12 @@ typedef bool reference_entry_fn(void *ctx, struct str reference, uint32_t *entry
  * Write the resource at node i compactly for the store: resourceType, id
  * (SPLICE_ID) and meta with versionId (SPLICE_VERSION) and lastUpdated
  * (SPLICE_UPDATED) first, whatever the record says of these three; the rest
- * as it is; references for which `find` answers are spliced. Returns 0; -1
- * when out or the arena is full.
+ * as it is; references for which `find` answers are spliced, and others to what
+ * is below base ("https://example.org/fhir"; empty: none) made relative. Returns
+ * 0; -1 when out or the arena is full.
  */
-int fhir_json_write_stored(const struct record *r, const struct pack *p, uint32_t i,
+int
+fhir_json_write_stored(const struct record *r, const struct pack *p, uint32_t i, struct str base,
     reference_entry_fn *find, void *ctx, struct arena *a, struct buf *out, struct splices *splices);
 
 #endif

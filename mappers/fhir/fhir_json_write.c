@@ -21,6 +21,7 @@ struct writer {
 	bool pretty;
 	unsigned depth;
 	/* For the store: */
+	struct str base;
 	reference_entry_fn *find;
 	void *ctx;
 	struct arena *arena;
@@ -234,6 +235,15 @@ may_refer(const struct writer *w, enum pack_lexical kind, uint32_t element)
 	       kind == LEXICAL_CANONICAL || kind == LEXICAL_OID || kind == LEXICAL_UUID;
 }
 
+static struct str
+below_base(const struct writer *w, struct str text)
+{
+	if (w->base.len && text.len > w->base.len + 1 && str_starts(text, w->base) &&
+	    text.p[w->base.len] == '/')
+		return str_from_index(text, w->base.len + 1);
+	return text;
+}
+
 static void
 put_string(struct writer *w, enum pack_lexical kind, uint32_t element, struct str text)
 {
@@ -242,14 +252,12 @@ put_string(struct writer *w, enum pack_lexical kind, uint32_t element, struct st
 	if (!buf_room(w->out, AROUND))
 		return;
 	buf_add_byte(w->out, '"');
-	if (!w->find)
-		put_escaped(w, text);
-	else if (kind == LEXICAL_XHTML)
+	if (w->find && kind == LEXICAL_XHTML)
 		put_narrative(w, text);
-	else if (may_refer(w, kind, element) && w->find(w->ctx, text, &entry))
+	else if (w->find && may_refer(w, kind, element) && w->find(w->ctx, text, &entry))
 		splice(w, SPLICE_REFERENCE, entry);
 	else
-		put_escaped(w, text);
+		put_escaped(w, element == w->reference ? below_base(w, text) : text);
 	if (buf_room(w->out, AROUND))
 		buf_add_byte(w->out, '"');
 }
@@ -499,7 +507,7 @@ put_meta(struct writer *w, uint32_t meta, bool *any)
 }
 
 int
-fhir_json_write_stored(const struct record *r, const struct pack *p, uint32_t i,
+fhir_json_write_stored(const struct record *r, const struct pack *p, uint32_t i, struct str base,
     reference_entry_fn *find, void *ctx, struct arena *a, struct buf *out, struct splices *splices)
 {
 	struct writer w = new_writer(r, p, out);
@@ -509,6 +517,7 @@ fhir_json_write_stored(const struct record *r, const struct pack *p, uint32_t i,
 
 	*splices = (struct splices){ 0 };
 	reserve(out, r, i);
+	w.base = base;
 	w.find = find;
 	w.ctx = ctx;
 	w.arena = a;

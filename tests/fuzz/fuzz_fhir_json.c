@@ -70,7 +70,7 @@ try_reading(struct str in, struct record_builder *b, bool lenient)
 			try_again(r, b, &a, FHIR_JSON_PRETTY, lenient);
 		}
 		buf_init(&out, SIZE_MAX);
-		fhir_json_write_stored(r, b->pack, 0, NULL, NULL, &a, &out, &splices);
+		fhir_json_write_stored(r, b->pack, 0, STR(""), NULL, NULL, &a, &out, &splices);
 		demand(json_check(buf_str(&out), NULL) == 0, "what is stored is JSON");
 		buf_release(&out);
 	}

@@ -16,6 +16,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/access.scenario \
 	tests/scenario/adt.scenario \
 	tests/scenario/composite.scenario \
+	tests/scenario/compartment_write.scenario \
 	tests/scenario/conditional.scenario \
 	tests/scenario/diff.scenario \
 	tests/scenario/everything.scenario \
@@ -32,6 +33,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/patch_access.scenario \
 	tests/scenario/misbehave.scenario \
 	tests/scenario/plugin.scenario \
+	tests/scenario/references.scenario \
 	tests/scenario/rest.scenario \
 	tests/scenario/results.scenario \
 	tests/scenario/search.scenario \

@@ -70,6 +70,7 @@ test_fhir_defaults(const struct config_fhir *f, const char *spool)
 	is_int(f->write_ms, 30000, "fhir.timeouts.write");
 	is_int(f->page_count, 50, "fhir.pages.count");
 	is_int(f->page_most, 1000, "fhir.pages.most");
+	is_int(f->references, 0, "fhir.references: off");
 	is_int(f->spool_over, 1 << 20, "fhir.spool.over");
 	is_str(str_from(f->spool_folder), str_from(spool), "fhir.spool.folder");
 }
@@ -123,7 +124,7 @@ static const char whole[] =
     "  cors_origins: ['https://app.example.org:8443', '*']\n"
     "  limits: {connections: 5, head: 4096, fields: 20, body: 2 GB, entries: 7}\n"
     "  timeouts: {head: 100ms, body: 2 s, idle: 3min, write: 1 h}\n"
-    "  pages: {count: 10, most: 20}\n"
+    "  pages: {count: 10, most: 20}\n  references: keep\n"
     "  spool: {over: 10 kB, folder: spool}\n"
     "mllp:\n"
     "  - name: lab\n"
@@ -188,6 +189,7 @@ test_whole_fhir(const struct config_fhir *f)
 		f->write_ms == 3600000,
 	    "durations");
 	ok(f->page_count == 10 && f->page_most == 20, "pages");
+	is_int(f->references, 2, "references");
 }
 
 static void
@@ -291,6 +293,7 @@ test_wrong_values(void)
 	wrong(STORE "fhir: {listen: []}\n", 2, 16, "at least one address");
 	wrong(STORE "fhir: {listen: ['127.0.0.1:1', '127.0.0.1:1']}\n", 2, 32, "already (line 2)");
 	wrong(STORE "fhir: {base_url: 'https://a/b'}\n", 2, 18, "ends in /fhir");
+	wrong(STORE "fhir: {references: some}\n", 2, 20, "must be off, check or keep");
 	wrong(STORE "fhir: {pages: {count: 9, most: 8}}\n", 2, 15, "is more than 'most'");
 	wrong(STORE "fhir: {cors_origins: 'https://a/b'}\n", 2, 22, "not an origin");
 	wrong(STORE "fhir: {tls: {key: k}}\n", 2, 13, "fhir.tls: 'certificate' is missing");
@@ -336,8 +339,6 @@ test_wrong_access(void)
 	ok(str_find_str(findings.first->text, STR("fd_secret")) < 0, "which is not shown");
 	wrong(STORE SENDER "subjects: x, compartment: Patient, scope: system/*.rs}]}\n", 2, 56,
 	    "'Patient/123'");
-	wrong(STORE SENDER "subjects: x, compartment: Patient/1, scope: system/*.cruds}]}\n", 2, 74,
-	    "may read and search only");
 	wrong(STORE SENDER "subjects: x, scope: system/*.rs}, {name: a, subjects: y, "
 			   "scope: system/*.rs}]}\n",
 	    2, 64, "the name 'a' is taken");

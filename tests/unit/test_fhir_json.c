@@ -643,7 +643,8 @@ test_stored(void)
 	buf_init(&spliced, 1 << 20);
 	buf_puts(&out, "before");
 	r = read_text(str_from(in), false, &a, &findings);
-	ok(r && fhir_json_write_stored(r, pack, 0, find_entry, NULL, &a, &out, &splices) == 0,
+	ok(r && fhir_json_write_stored(r, pack, 0, STR(""), find_entry, NULL, &a, &out, &splices) ==
+		    0,
 	    "written for the store");
 	buf_drop(&out, strlen("before"));
 	for (uint32_t i = 0; i < splices.count; i++) {
@@ -658,14 +659,15 @@ test_stored(void)
 	is_str(buf_str(&spliced), str_from(want), "splices stand where texts were left out");
 	buf_clear(&out);
 	r = read_text(STR(PAT "}"), false, &a, &findings);
-	fhir_json_write_stored(r, pack, 0, NULL, NULL, &a, &out, &splices);
+	fhir_json_write_stored(r, pack, 0, STR(""), NULL, NULL, &a, &out, &splices);
 	is_str(buf_str(&out),
 	    STR("{\"resourceType\":\"Patient\",\"id\":\"\",\"meta\":{\"versionId\":\"\","
 		"\"lastUpdated\":\"\"}}"),
 	    "id and meta are made where there are none");
 	buf_release(&out);
 	buf_init(&out, 50);
-	ok(fhir_json_write_stored(r, pack, 0, NULL, NULL, &a, &out, &splices) == -1 && out.full,
+	ok(fhir_json_write_stored(r, pack, 0, STR(""), NULL, NULL, &a, &out, &splices) == -1 &&
+		out.full,
 	    "past the limit it is told");
 	buf_release(&out);
 	buf_release(&spliced);
