@@ -30,7 +30,7 @@ struct bundle_head {
 struct bundle_entry {
 	struct str full_url;
 	struct str resource;	 /* JSON */
-	const char *search_mode; /* "match", "outcome" */
+	const char *search_mode; /* "match", "include", "outcome" */
 	const char *method;	 /* request, of history */
 	struct str request_url;
 	int status; /* response: 200 */

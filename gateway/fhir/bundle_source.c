@@ -44,7 +44,9 @@ put_version(struct bundle_source *s, const struct store_version *v, struct store
 		.full_url = str_printf(a, "%.*s/%.*s", STR_ARG(s->service->base), STR_ARG(local)),
 		.request_url = local,
 	};
+	bool included = s->next > s->page.count - s->includes;
 
+	cutter->subset = included ? &s->included : &s->subset;
 	if (!v->deleted && store_read_body(r, v, a, &body, err) != 0)
 		return -1;
 	e.resource = s->history ? body : part_cut(cutter, body, err);
@@ -53,7 +55,7 @@ put_version(struct bundle_source *s, const struct store_version *v, struct store
 	if (s->history)
 		describe_version(&e, v, call_type_name(p, v->type));
 	else
-		e.search_mode = s->next > s->page.count - s->includes ? "include" : "match";
+		e.search_mode = included ? "include" : "match";
 	bundle_put(w, &e);
 	return 0;
 }

@@ -20,11 +20,11 @@ struct fhir_service;
 /* Makes entries from versions of a page, whose bodies are read one by one. */
 struct bundle_source {
 	const struct fhir_service *service;
-	struct store_page page; /* without bodies */
-	uint32_t next;		/* of the page */
-	bool history;		/* entries with request and response; else matches */
-	uint32_t includes;	/* of the page's last: mode "include" */
-	struct fhir_subset subset;
+	struct store_page page;		     /* without bodies */
+	uint32_t next;			     /* of the page */
+	bool history;			     /* entries with request and response; else matches */
+	uint32_t includes;		     /* of the page's last: mode "include" */
+	struct fhir_subset subset, included; /* of matches, of what is included */
 	struct str warnings; /* an OperationOutcome as the last entry; empty: none */
 };
 

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "gateway/fhir/operation.h"
 #include "gateway/fhir/search_index.h"
+#include "gateway/fhir/search_query.h"
 #include "mappers/fhir/fhir_json.h"
 
 enum {
@@ -88,6 +89,43 @@ put_params(struct record_builder *b, const struct fhir_service *s, uint32_t type
 	}
 }
 
+/* "Observation:subject" for each reference of source; to target, when given. */
+static void
+put_includes(struct record_builder *b, const struct fhir_service *s, uint32_t source,
+    uint32_t target, const char *element)
+{
+	const struct pack *p = s->pack;
+	uint32_t count;
+	const uint32_t *params = pack_type_params(p, source, &count);
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct pack_param *param = pack_param_at(p, params[i]);
+		char text[256];
+		int len;
+
+		if (param->type != PARAM_REFERENCE ||
+		    !search_index_has(s->index, source, params[i]) ||
+		    (target != PACK_NONE && !search_points_to(p, param, target)))
+			continue;
+		len = snprintf(text, sizeof(text), "%.*s:%.*s",
+		    STR_ARG(pack_text(p, pack_type_at(p, source)->name)),
+		    STR_ARG(pack_text(p, param->code)));
+		if (len > 0 && (size_t)len < sizeof(text))
+			record_put(b, str_from(element), str_of(text, (size_t)len));
+	}
+}
+
+static void
+put_reverse_includes(struct record_builder *b, const struct fhir_service *s, uint32_t type)
+{
+	for (uint32_t t = 0; t < pack_type_count(s->pack); t++) {
+		const struct pack_type *source = pack_type_at(s->pack, t);
+
+		if (source->kind == PACK_RESOURCE && !source->abstract)
+			put_includes(b, s, t, type, "searchRevInclude");
+	}
+}
+
 static void
 put_resource(struct record_builder *b, const struct fhir_service *s, uint32_t type)
 {
@@ -104,6 +142,10 @@ put_resource(struct record_builder *b, const struct fhir_service *s, uint32_t ty
 	record_put(b, STR("conditionalRead"), STR("full-support"));
 	record_put(b, STR("conditionalUpdate"), STR("true"));
 	record_put(b, STR("conditionalDelete"), STR("single"));
+	record_put(b, STR("searchInclude"), STR("*"));
+	put_includes(b, s, type, PACK_NONE, "searchInclude");
+	record_put(b, STR("searchRevInclude"), STR("*"));
+	put_reverse_includes(b, s, type);
 	put_params(b, s, type);
 	operation_list(b, p, type);
 	record_close(b);

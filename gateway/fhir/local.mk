@@ -32,6 +32,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/search_composite.c \
 	gateway/fhir/search_cursor.c \	gateway/fhir/search_filter.c \
 	gateway/fhir/search_index.c gateway/fhir/search_index.h \
+	gateway/fhir/search_include.c \
 	gateway/fhir/search_parse.c gateway/fhir/search_parse.h \
 	gateway/fhir/search_query.c gateway/fhir/search_query.h \
 	gateway/fhir/search_result.c \	gateway/fhir/search_special.c \

@@ -91,7 +91,7 @@ warnings_of(const struct fhir_service *s, struct fhir_call *c)
 
 static void
 compose(const struct fhir_service *s, struct fhir_call *c, const struct search_query *q,
-    const struct store_page *page, struct store_reader *r)
+    const struct store_page *page, uint32_t matches, struct store_reader *r)
 {
 	struct bundle_link links[2] = { { "self", page_link(s, c, q, NULL) } };
 	struct bundle_head head = {
@@ -107,7 +107,7 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct search_q
 		char cursor[SEARCH_CURSOR_TEXT];
 
 		search_cursor_make(fhir_cursor_key(s), search_cursor_context(s->pack, q, c->arena),
-		    page->moment, page->at[page->count - 1].row, cursor);
+		    page->moment, page->at[matches - 1].row, cursor);
 		links[head.link_count++] = (struct bundle_link){ "next",
 			page_link(s, c, q, cursor) };
 	}
@@ -118,10 +118,43 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct search_q
 	*source = (struct bundle_source){
 		.service = s,
 		.page = *page,
+		.includes = page->count - matches,
 		.subset = q->subset,
+		.included = { .summary = q->subset.summary },
 		.warnings = warnings_of(s, c),
 	};
 	bundle_source_answer(source, c, r, &head);
+}
+
+/* What else comes because of the page goes behind it. */
+static int
+add_included(const struct fhir_service *s, struct fhir_call *c, struct search_query *q,
+    struct store_page *page, struct store_reader *r)
+{
+	struct store_version *found, *all;
+	struct error err;
+	uint32_t count;
+	bool cut;
+
+	if (!q->include.count || !page->count)
+		return 0;
+	q->include.most = s->page_most;
+	if (store_include(r, page, &q->include, c->arena, &found, &count, &cut, &err) != 0)
+		return call_fail_error(c, &err);
+	all = arena_calloc(c->arena, (size_t)page->count + count + 1, sizeof(*all));
+	if (!all)
+		return call_fail(c, 413, NULL, STR(""), "the search is too large");
+	memcpy(all, page->at, page->count * sizeof(*all));
+	if (count)
+		memcpy(all + page->count, found, count * sizeof(*all));
+	page->at = all;
+	page->count += count;
+	if (cut)
+		findings_add(&c->findings, SEVERITY_WARNING, "incomplete", STR(""), 0, 0,
+		    "more than %u resources are to be included with this page, and those beyond "
+		    "are not: ask for fewer matches with _count, or for fewer includes",
+		    s->page_most);
+	return 0;
 }
 
 static bool
@@ -163,7 +196,7 @@ search_run(const struct fhir_service *s, struct fhir_call *c, struct store_reade
 	struct search_query q;
 	struct store_page page;
 	struct error err;
-	uint32_t count;
+	uint32_t count, matches;
 
 	c->resource = call_type_name(s->pack, c->route.type);
 	if (read_pairs(c, &pairs, &count) != 0)
@@ -179,5 +212,7 @@ search_run(const struct fhir_service *s, struct fhir_call *c, struct store_reade
 		call_fail_error(c, &err);
 		return;
 	}
-	compose(s, c, &q, &page, r);
+	matches = page.count;
+	if (add_included(s, c, &q, &page, r) == 0)
+		compose(s, c, &q, &page, matches, r);
 }

@@ -4,14 +4,14 @@
 #include "base/arena.h"
 #include "gateway/fhir/search_parse.h"
 
-static bool
-may_search(struct parse *ps, uint32_t type, struct store_visibility *out)
+bool
+parse_may_search(struct parse *ps, uint32_t type, struct store_visibility *out)
 {
 	return ps->o->permit && ps->o->permit(ps->o->permit_ctx, type, out);
 }
 
-static enum taken
-forbidden(struct parse *ps, uint32_t type)
+enum taken
+parse_forbidden(struct parse *ps, uint32_t type)
 {
 	return parse_complain(ps, "forbidden", "the sender has no right to search %.*s",
 	    STR_ARG(pack_text(ps->p, pack_type_at(ps->p, type)->name)));
@@ -76,7 +76,7 @@ find_steps(struct parse *ps, const struct criterion *c, struct str rest, struct 
 		if (pack_type_at(ps->p, targets[i])->abstract || !type_has(ps, targets[i], rest))
 			continue;
 		known++;
-		if (may_search(ps, targets[i], &ignored))
+		if (parse_may_search(ps, targets[i], &ignored))
 			out->types[out->count++] = targets[i];
 	}
 	if (out->count)
@@ -123,8 +123,8 @@ take_steps(struct parse *ps, const struct criterion *c, const struct steps *to, 
 		struct store_visibility v;
 		const struct store_inner *in;
 
-		if (!may_search(ps, to->types[i], &v))
-			return forbidden(ps, to->types[i]);
+		if (!parse_may_search(ps, to->types[i], &v))
+			return parse_forbidden(ps, to->types[i]);
 		in = some && !last ? try_inner(ps, to->types[i], &v, inside, ctx)
 				   : parse_inner(ps, to->types[i], &v, inside, ctx);
 		if (!in && !(some && !last))
@@ -222,8 +222,8 @@ parse_take_has(struct parse *ps, struct str rest, struct str value)
 		    "%.*s has no search parameter '%.*s' that refers to a %.*s",
 		    STR_ARG(parse_shown(type_name)), STR_ARG(parse_shown(reference)),
 		    STR_ARG(here));
-	if (!may_search(ps, type, &v))
-		return forbidden(ps, type);
+	if (!parse_may_search(ps, type, &v))
+		return parse_forbidden(ps, type);
 	pair.name = rest;
 	in = parse_inner(ps, type, &v, take_rest, &pair);
 	clause = in ? parse_add_clause(ps, 1) : NULL;

@@ -59,6 +59,8 @@ static const char *const result_parameters[] = {
 	"_total",
 	"_summary",
 	"_elements",
+	"_include",
+	"_revinclude",
 	"_format",
 	"_pretty",
 };

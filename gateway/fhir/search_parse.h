@@ -143,6 +143,9 @@ enum taken parse_take_composite(struct parse *ps, const struct criterion *c);
 /* search_result.c: parse_is_result(c->name). */
 enum taken parse_take_result(struct parse *ps, const struct criterion *c);
 
+/* search_include.c: _include, _revinclude. */
+enum taken parse_take_include(struct parse *ps, const struct criterion *c);
+
 /* search_chain.c */
 
 /* What of an inner search is parsed, with ps being of its type. */
@@ -153,6 +156,10 @@ typedef enum taken parse_inside_fn(struct parse *ps, void *ctx);
  * fit are left out. */
 enum taken parse_reach(struct parse *ps, struct str head, struct str rest, bool some,
     parse_inside_fn *inside, void *ctx);
+
+/* Whether the sender may search the type, and what is visible of it then. */
+bool parse_may_search(struct parse *ps, uint32_t type, struct store_visibility *out);
+enum taken parse_forbidden(struct parse *ps, uint32_t type);
 
 /* "subject:Patient.name", "subject.name": head and, behind the dot, rest. */
 enum taken parse_take_chain(struct parse *ps, struct str head, struct str rest, struct str value);

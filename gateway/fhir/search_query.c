@@ -39,8 +39,8 @@ query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32
 }
 
 /* Parts of the standard that are known by name and not served. */
-static const char *const unsupported[] = { "_include", "_revinclude", "_contained",
-	"_containedType", "_text", "_content", "_type", "_score" };
+static const char *const unsupported[] = { "_contained", "_containedType", "_text", "_content",
+	"_type", "_score" };
 
 uint32_t
 parse_param_number(struct parse *ps, const struct pack_param *param)
@@ -182,6 +182,11 @@ search_query_parse(struct search_index *si, const struct pack *p, uint32_t type,
 					  .count = o->count } };
 	if (parse_pairs(&ps, pairs, count) < 0 || take_cursor(&ps, pairs, count) < 0)
 		return -1;
+	if (out->include.count && out->subset.summary == SUMMARY_TEXT) {
+		parse_complain(&ps, "not-supported",
+		    "'_summary=text' cannot be asked for together with _include or _revinclude");
+		return -1;
+	}
 	if (out->count_only)
 		out->store.count = 0;
 	return 0;

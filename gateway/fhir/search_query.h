@@ -49,11 +49,12 @@ struct search_options {
 };
 
 struct search_query {
-	struct store_query store;  /* ready for store_search() */
-	struct query_pair *used;   /* for the self link: those that were obeyed, */
-	uint32_t used_count;	   /* without the cursor */
-	bool count_only;	   /* _summary=count or _count=0 */
-	struct fhir_subset subset; /* of each resource: _summary, _elements */
+	struct store_query store;      /* ready for store_search() */
+	struct store_includes include; /* but `most`: for store_include() */
+	struct query_pair *used;       /* for the self link: those that were obeyed, */
+	uint32_t used_count;	       /* without the cursor */
+	bool count_only;	       /* _summary=count or _count=0 */
+	struct fhir_subset subset;     /* of each resource: _summary, _elements */
 };
 
 /*
@@ -77,6 +78,9 @@ int search_query_parse(struct search_index *si, const struct pack *p, uint32_t t
  */
 int search_match_parse(struct search_index *si, const struct pack *p, uint32_t type,
     struct str query, struct arena *a, struct store_match *out, struct findings *findings);
+
+/* Whether a parameter of type reference may point to the type. */
+bool search_points_to(const struct pack *p, const struct pack_param *param, uint32_t type);
 
 /* Paging. */
 

@@ -122,6 +122,8 @@ parse_take_result(struct parse *ps, const struct criterion *c)
 		    "'_sort:%.*s' is of FHIR DSTU2: since STU3 it is written _sort=date or "
 		    "_sort=-date",
 		    STR_ARG(c->modifier));
+	if (str_is(c->name, "_include") || str_is(c->name, "_revinclude"))
+		return parse_take_include(ps, c);
 	if (c->modifier.len)
 		return parse_unknown_modifier(ps, c);
 	if (str_is(c->name, "_count"))

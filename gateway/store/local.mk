@@ -1,6 +1,7 @@
 EXTRA_DIST += gateway/store/README.md
 libgateway_a_SOURCES += \
-	gateway/store/fold.c gateway/store/fold.h \	gateway/store/geo.c gateway/store/geo.h \
+	gateway/store/fold.c gateway/store/fold.h \
+	gateway/store/geo.c gateway/store/geo.h \
 	gateway/store/sqlite.h \
 	gateway/store/sqlite_backup.c \
 	gateway/store/sqlite_clause.c \
@@ -8,6 +9,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_conn.c \
 	gateway/store/sqlite_facts.c \
 	gateway/store/sqlite_guard.c \
+	gateway/store/sqlite_include.c \
 	gateway/store/sqlite_index.c \
 	gateway/store/sqlite_layout.c \
 	gateway/store/sqlite_members.c \

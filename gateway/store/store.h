@@ -456,6 +456,31 @@ struct store_query {
 int store_search(struct store_reader *r, const struct store_query *q, struct arena *a,
     struct store_page *out, struct error *err);
 
+/* What else is found because of a page. */
+struct store_include {
+	bool reverse;	 /* what refers to it, not what it refers to */
+	bool iterate;	 /* also because of what was so found */
+	uint32_t source; /* type that refers; PACK_NONE: any */
+	uint32_t param;	 /* by this reference; PACK_NONE: by any */
+	uint32_t target; /* type that is referred to; PACK_NONE: any */
+};
+
+struct store_includes {
+	struct store_include *at;
+	uint32_t count;
+	const struct store_visibility *visible; /* by type number */
+	uint32_t most;				/* no more than so many are found */
+};
+
+/*
+ * Find what a page's resources refer to and what refers to them, as they were
+ * at the page's moment: each once, none that is on the page, without bodies.
+ * *cut: there are more than most. Returns 0, or -1 with *err set.
+ */
+int
+store_include(struct store_reader *r, const struct store_page *page, const struct store_includes *q,
+    struct arena *a, struct store_version **out, uint32_t *count, bool *cut, struct error *err);
+
 /*
  * Read the body of a version that a page without bodies gave (and that is not
  * deleted): versions never change. Returns 0, or -1 with *err set.

@@ -22,6 +22,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/everything.scenario \
 	tests/scenario/filter.scenario \
 	tests/scenario/formats.scenario \
+	tests/scenario/include.scenario \
 	tests/scenario/cut.scenario \
 	tests/scenario/history.scenario \
 	tests/scenario/http.scenario \
