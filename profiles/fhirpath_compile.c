@@ -176,6 +176,22 @@ is_reflection(struct str name)
 	return str_is(name, "name") || str_is(name, "namespace") || str_is(name, "baseType");
 }
 
+/* Make a plain step part of the path it goes on from; $this begins one. */
+static bool
+is_extended(struct fhirpath *f, uint32_t input, uint32_t step)
+{
+	struct op *op = &f->ops[input];
+
+	if (op->code == OP_THIS) {
+		op->code = OP_PATH;
+		op->a = step;
+	} else if (op->code != OP_PATH || op->a + op->count != step || op->count == PATH_STEPS) {
+		return false;
+	}
+	op->count++;
+	return true;
+}
+
 /* The elements `name` of what input gives. */
 static uint32_t
 compile_step(struct compiler *c, const struct syntax *s, uint32_t input, const struct known *in,
@@ -206,6 +222,8 @@ compile_step(struct compiler *c, const struct syntax *s, uint32_t input, const s
 	if (c->step_count == first)
 		return refuse_name(c, s, in);
 	*out = found;
+	if (c->step_count - first == 1 && f->steps[first].plain && is_extended(f, input, first))
+		return input;
 	op = compile_emit(c, s, OP_CHILD, input, first);
 	if (op != NO_OP)
 		f->ops[op].count = (uint16_t)(c->step_count - first);
@@ -558,6 +576,7 @@ fhirpath_compile_with(const struct pack *p, struct str expression,
 	arena_init(&c.work, COMPILE_BYTES, 0);
 	f->pack = p;
 	f->given = f->slot_count = options->variable_count;
+	f->root = pack_type_at(p, options->type)->kind == PACK_RESOURCE ? options->type : PACK_NONE;
 	f->resource = pack_find_type(p, STR("Resource"));
 	f->reference = pack_find_type(p, STR("Reference"));
 	f->quantity = pack_find_type(p, STR("Quantity"));

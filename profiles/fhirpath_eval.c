@@ -35,20 +35,32 @@ eval_grow(struct eval *e)
 	return 0;
 }
 
-struct fhirpath_item
-eval_item(const struct eval *e, uint32_t record, uint32_t node)
+void
+eval_fill(const struct eval *e, uint32_t record, uint32_t node, struct fhirpath_item *out)
 {
 	const struct record *r = record == 0 ? e->r : e->records[record];
 	const struct pack_element *el = pack_element_at(e->pack, r->nodes[node].element);
-	struct fhirpath_item item = { .node = node, .type = el->type, .record = record };
 
+	if (el->flags & ELEMENT_RESOURCE && r->nodes[node].end > node + 1)
+		el = pack_element_at(e->pack, r->nodes[++node].element);
+	out->node = node;
+	out->type = el->type;
+	out->record = record;
+	out->kind = FHIRPATH_NODE;
+	out->value.p = NULL;
+	out->value.len = 0;
 	if (el->flags & ELEMENT_PRIMITIVE) {
-		item.value = record_text(r, node);
-		item.kind = fhirpath_kind_of(pack_type_at(e->pack, el->type)->lexical);
-	} else if (el->flags & ELEMENT_RESOURCE && r->nodes[node].end > node + 1) {
-		item.node = node + 1;
-		item.type = pack_element_at(e->pack, r->nodes[node + 1].element)->type;
+		out->kind = fhirpath_kind_of(pack_type_at(e->pack, el->type)->lexical);
+		out->value = record_text(r, node);
 	}
+}
+
+struct fhirpath_item
+eval_item(const struct eval *e, uint32_t record, uint32_t node)
+{
+	struct fhirpath_item item;
+
+	eval_fill(e, record, node, &item);
 	return item;
 }
 
@@ -62,7 +74,10 @@ eval_no_memory(struct eval *e)
 int
 eval_push_node(struct eval *e, uint32_t record, uint32_t node)
 {
-	return eval_push(e, eval_item(e, record, node));
+	if (e->top == e->room && eval_grow(e))
+		return -1;
+	eval_fill(e, record, node, &e->stack[e->top++]);
+	return 0;
 }
 
 int
@@ -172,146 +187,6 @@ eval_truth(struct eval *e, const struct op *op, uint32_t base, enum truth *out)
 		*out = TRUTH_TRUE;
 	else if (item->value.len)
 		*out = str_is(item->value, "true") ? TRUTH_TRUE : TRUTH_FALSE;
-	return 0;
-}
-
-static const struct step *
-find_step(const struct eval *e, const struct op *op, uint32_t type)
-{
-	const struct step *s = &e->f->steps[op->a];
-
-	for (uint32_t i = 0; i < op->count; i++)
-		if (s[i].type == type)
-			return &s[i];
-	return NULL;
-}
-
-/* Push the children of the node whose elements are of the step. */
-static int
-push_children(struct eval *e, struct fhirpath_item of, uint32_t first, uint32_t last)
-{
-	const struct record *r = eval_record(e, &of);
-	const struct record_node *nodes = r->nodes;
-	uint32_t steps = 1;
-
-	RECORD_EACH_CHILD(r, of.node, i) {
-		steps++;
-		if (nodes[i].element > last)
-			break; /* children stand in the order of their elements */
-		if (nodes[i].element >= first && eval_push_node(e, of.record, i))
-			return -1;
-	}
-	return eval_count(e, steps);
-}
-
-/* The same for the one element of a plain step. */
-static int
-push_plain(struct eval *e, const struct fhirpath_item *of, const struct step *s)
-{
-	const struct record *r = eval_record(e, of);
-	const struct record_node *nodes = r->nodes;
-	struct fhirpath_item item = { .type = s->gives, .kind = s->kind, .record = of->record };
-	uint32_t steps = 1, end = nodes[of->node].end;
-
-	/* Children stand in the order of their elements. */
-	for (uint32_t i = of->node + 1; i < end && nodes[i].element <= s->first; i = nodes[i].end) {
-		steps++;
-		if (nodes[i].element < s->first)
-			continue;
-		item.node = i;
-		item.value = s->kind == FHIRPATH_NODE ? str_of(NULL, 0) : record_text(r, i);
-		if (eval_push(e, item))
-			return -1;
-	}
-	return eval_count(e, steps);
-}
-
-static int
-push_step(struct eval *e, const struct op *op, struct fhirpath_item of)
-{
-	const struct step *s = find_step(e, op, of.type);
-
-	if (!s || of.node == FHIRPATH_MADE)
-		return 0;
-	return s->plain ? push_plain(e, &of, s) : push_children(e, of, s->first, s->last);
-}
-
-static int
-eval_child(struct eval *e, const struct op *op, uint32_t base)
-{
-	uint32_t mark = e->top;
-
-	for (uint32_t i = base; i < mark; i++)
-		if (push_step(e, op, e->stack[i]))
-			return -1;
-	eval_keep(e, base, mark, e->top);
-	return 0;
-}
-
-/* The elements of a stem in a type, looked up while running. */
-static bool
-look_up_step(const struct eval *e, uint32_t type, struct str name, uint32_t *first, uint32_t *last)
-{
-	const struct pack *p = e->pack;
-	const struct pack_type *t = pack_type_at(p, type);
-	uint32_t el = pack_find_element(p, type, name);
-
-	if (el == PACK_NONE)
-		el = pack_find_stem(p, type, name);
-	if (el == PACK_NONE || !str_eq(pack_text(p, pack_element_at(p, el)->stem), name))
-		return false;
-	*first = *last = el;
-	while (pack_element_at(p, el)->choice &&
-	       *last + 1 < t->elements.first + t->elements.count &&
-	       pack_element_at(p, *last + 1)->choice == pack_element_at(p, el)->choice)
-		++*last;
-	return true;
-}
-
-/* What type() gave, "FHIR.Patient": its namespace, name and base (N1, 10.2). */
-static int
-push_reflection(struct eval *e, struct str type, struct str name)
-{
-	ptrdiff_t point = str_find(type, '.');
-	struct str space = str_of(type.p, point < 0 ? 0 : (size_t)point);
-	struct str bare = str_from_index(type, (size_t)(point + 1));
-	uint32_t number, base;
-
-	if (str_is(name, "namespace"))
-		return eval_push_made(e, FHIRPATH_STRING, space);
-	if (str_is(name, "name"))
-		return eval_push_made(e, FHIRPATH_STRING, bare);
-	if (!str_is(name, "baseType"))
-		return 0;
-	if (str_is(space, "System"))
-		return eval_push_made(e, FHIRPATH_STRING, STR("System.Any"));
-	number = pack_find_type(e->pack, bare);
-	base = number == PACK_NONE ? PACK_NONE : pack_type_at(e->pack, number)->base;
-	if (base == PACK_NONE)
-		return eval_push_made(e, FHIRPATH_STRING, STR("System.Any"));
-	return eval_push_made(e, FHIRPATH_STRING,
-	    str_printf(e->arena, "FHIR.%.*s",
-		STR_ARG(pack_text(e->pack, pack_type_at(e->pack, base)->name))));
-}
-
-static int
-eval_child_named(struct eval *e, const struct op *op, uint32_t base)
-{
-	struct str name = e->f->literals[op->a].value;
-	uint32_t mark = e->top, first, last;
-
-	for (uint32_t i = base; i < mark; i++) {
-		struct fhirpath_item item = e->stack[i];
-
-		if (eval_count(e, 16))
-			return -1;
-		if (item.kind == FHIRPATH_TYPE && push_reflection(e, item.value, name))
-			return -1;
-		if (item.node != FHIRPATH_MADE && look_up_step(e, item.type, name, &first, &last) &&
-		    push_children(e, item, first, last))
-			return -1;
-	}
-	eval_keep(e, base, mark, e->top);
 	return 0;
 }
 
@@ -499,10 +374,12 @@ eval_op(struct eval *e, uint32_t number, const struct frame *frame)
 
 	if (eval_count(e, 1))
 		return -1;
+	if (op->code == OP_PATH)
+		return eval_path(e, op, &frame->this);
 	if (op->input == NO_OP)
 		return eval_leaf(e, op, frame);
 	if (op->code == OP_CHILD && e->f->ops[op->input].code == OP_THIS)
-		return push_step(e, op, frame->this);
+		return eval_child_of(e, op, &frame->this);
 	if (eval_op(e, op->input, frame))
 		return -1;
 	switch (op->code) {
@@ -576,10 +453,15 @@ fhirpath_run(const struct fhirpath *f, const struct fhirpath_input *input, struc
 		.err = err,
 		.steps = input->steps ? input->steps : FHIRPATH_STEPS,
 		.now = input->now };
-	struct frame frame = { .index = 0 };
+	struct frame frame;
 
 	*out = (struct fhirpath_items){ 0 };
-	frame.this = eval_item(&e, 0, input->context);
+	frame.index = 0;
+	frame.total = NULL;
+	if (input->context == 0 && e.r->nodes[0].element == f->root)
+		frame.this = (struct fhirpath_item){ .type = f->root };
+	else
+		eval_fill(&e, 0, input->context, &frame.this);
 	if (eval_grow(&e) || make_variables(&e) || eval_op(&e, f->start, &frame))
 		return -1;
 	*out = (struct fhirpath_items){ e.stack, e.top, e.records };

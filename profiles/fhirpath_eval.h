@@ -47,6 +47,14 @@ enum truth {
 /* Evaluate op; its items are put on the stack. Returns 0, or -1 with e->err. */
 int eval_op(struct eval *e, uint32_t op, const struct frame *frame);
 
+/* The children of the items from base on, or of one; by steps, or by name. */
+int eval_child(struct eval *e, const struct op *op, uint32_t base);
+int eval_child_of(struct eval *e, const struct op *op, const struct fhirpath_item *item);
+int eval_child_named(struct eval *e, const struct op *op, uint32_t base);
+
+/* OP_PATH from an item. */
+int eval_path(struct eval *e, const struct op *op, const struct fhirpath_item *from);
+
 /* A function, its input evaluated: the items from base to the top. */
 int eval_function(struct eval *e, const struct op *op, uint32_t base, const struct frame *frame);
 
@@ -94,6 +102,7 @@ eval_record(const struct eval *e, const struct fhirpath_item *item)
 
 /* The item that stands for a node; for one that holds a resource, that. */
 struct fhirpath_item eval_item(const struct eval *e, uint32_t record, uint32_t node);
+void eval_fill(const struct eval *e, uint32_t record, uint32_t node, struct fhirpath_item *out);
 
 /* Set e->err to what is wrong at the op's place. Returns -1. */
 int eval_fail(struct eval *e, const struct op *op, const char *why);

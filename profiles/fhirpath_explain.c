@@ -12,6 +12,7 @@ static const char *const op_names[] = {
 	[OP_TOTAL] = "$total",
 	[OP_VARIABLE] = "variable",
 	[OP_LITERAL] = "value",
+	[OP_PATH] = "path",
 	[OP_CHILD] = "child",
 	[OP_CHILD_NAMED] = "child",
 	[OP_INDEXER] = "[]",
@@ -96,6 +97,7 @@ put_op(const struct fhirpath *f, const struct op *op, struct buf *out)
 		    kind_name((enum fhirpath_kind)f->literals[op->a].kind),
 		    STR_ARG(f->literals[op->a].value));
 		break;
+	case OP_PATH:
 	case OP_CHILD:
 		put_steps(f, op, out);
 		break;

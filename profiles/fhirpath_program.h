@@ -21,7 +21,8 @@ enum op_code {
 	OP_TOTAL,
 	OP_VARIABLE,	/* a: slot */
 	OP_LITERAL,	/* a: literal */
-	OP_CHILD,	/* a, count: steps */
+	OP_PATH,	/* a, count: plain steps, each from what the one before gives */
+	OP_CHILD,	/* a, count: steps, by the item's type */
 	OP_CHILD_NAMED, /* a: literal with the name; types known when run */
 	OP_INDEXER,	/* a: op */
 	OP_OF_TYPE,	/* a: type; kind */
@@ -173,6 +174,7 @@ enum op_code {
 
 enum {
 	NO_OP = UINT32_MAX,
+	PATH_STEPS = 8, /* in one OP_PATH */
 };
 
 struct op {
@@ -206,6 +208,7 @@ struct fhirpath {
 	uint32_t slot_count;			 /* of all variables */
 	struct str type;			 /* what is known of the result, as text */
 	uint32_t result_type;			 /* of all its items; PACK_NONE: not known */
+	uint32_t root;				 /* type of the context: a resource's; PACK_NONE */
 	uint32_t resource, reference, extension; /* types; PACK_NONE */
 	uint32_t extension_url;			 /* its element */
 	uint32_t quantity;

@@ -8,7 +8,7 @@ libprofiles_a_SOURCES = \
 	profiles/fhirpath_fhir.c profiles/fhirpath_functions.c profiles/fhirpath_html.c \
 	profiles/fhirpath_known.c profiles/fhirpath_lex.c profiles/fhirpath_lex.h \
 	profiles/fhirpath_loop.c profiles/fhirpath_moment.c profiles/fhirpath_moment.h \
-	profiles/fhirpath_operators.c profiles/fhirpath_regex.c profiles/fhirpath_resolve.c \
+	profiles/fhirpath_operators.c profiles/fhirpath_path.c profiles/fhirpath_regex.c profiles/fhirpath_resolve.c \
 	profiles/fhirpath_set.c profiles/fhirpath_set.h \
 	profiles/fhirpath_syntax.c profiles/fhirpath_syntax.h \
 	profiles/fhirpath_text.c profiles/fhirpath_value.c profiles/fhirpath_value.h \
