@@ -167,7 +167,9 @@ evaluate(
     struct str expression, const struct record *r, struct arena *a, struct fhirpath_items *items)
 {
 	static const struct str names[] = { STR("v"), STR("node") };
-	struct fhirpath_options options = { record_type(r, pack, 0), names, 2 };
+	struct fhirpath_options options = {
+		.type = record_type(r, pack, 0), .variables = names, .variable_count = 2
+	};
 	struct fhirpath_item one = { FHIRPATH_MADE, PACK_NONE, STR("1.0"), FHIRPATH_DECIMAL, 0 };
 	struct fhirpath_item root = { 0, record_type(r, pack, 0), STR(""), FHIRPATH_NODE, 0 };
 	struct fhirpath_items variables[] = { { &one, 1, NULL }, { &root, 1, NULL } };
