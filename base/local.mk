@@ -11,6 +11,7 @@ libbase_a_SOURCES = \
 	base/log.c base/log.h \
 	base/percent.c base/percent.h \
 	base/str.c base/str.h \
-	base/utf8.c base/utf8.h
+	base/utf8.c base/utf8.h \
+	base/zone.c base/zone.h
 EXTRA_DIST += base/README.md
 BASE_FLOOR = libbase.a $(BASE_LIBS)

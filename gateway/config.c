@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "gateway/access/access.h"
+#include "gateway/config/feed.h"
 #include "gateway/config/sender.h"
 #include "gateway/config/section.h"
 #include "gateway/config/value.h"
@@ -98,13 +99,6 @@ read_base_url(struct config_reader *r, const struct yaml *node, void *out)
 		    "'https://fhir.example.org/fhir'");
 	else
 		*(struct str *)out = node->text;
-}
-
-static void
-read_zone(struct config_reader *r, const struct yaml *node, void *out)
-{
-	if (!value_zone(node->text, out))
-		config_complain(r, node, "value", "must be %s, in quotes", VALUE_ZONE_NOTE);
 }
 
 static const struct field tls_fields[] = {
@@ -215,9 +209,7 @@ static const struct field mllp_fields[] = {
 	FIELD("listen", FIELD_ADDRESSES, IN_MLLP(listen), .required = true),
 	FIELD("tls", FIELD_CUSTOM, IN_MLLP(tls), .read = read_tls),
 	FIELD("sender", FIELD_NAME, IN_MLLP(sender)),
-	FIELD("duplicates", FIELD_DURATION, IN_MLLP(duplicate_ms), RANGE(0, 30 * DAY)),
-	FIELD("zone", FIELD_CUSTOM, IN_MLLP(zone_minutes), .read = read_zone),
-	FIELD("maps", FIELD_FOLDER, IN_MLLP(maps)),
+	CONFIG_FEED_FIELDS(IN_MLLP(feed)),
 	FIELD("limits", FIELD_SECTION, 0, .fields = mllp_limit_fields),
 	FIELD("timeouts", FIELD_SECTION, 0, .fields = mllp_timeout_fields),
 	FIELDS_END,
@@ -231,11 +223,12 @@ read_mllp_listener(
 		.name = str_printf(r->arena, "mllp-%u", index + 1),
 		.max_message = 16 * MIB,
 		.max_connections = 1024,
-		.duplicate_ms = DAY,
 		.frame_ms = 60 * SECOND,
 		.place = { node->line, node->column },
 	};
+	config_feed_defaults(&m->feed);
 	section_read(r, node, mllp_fields, m);
+	config_feed_given(node, &m->feed);
 }
 
 /* A list is needed; how many items it has, 0 (told) when it is none. */
@@ -356,6 +349,10 @@ static const struct field root_fields[] = {
 	FIELD("log", FIELD_SECTION, offsetof(struct config, log), .fields = log_fields),
 	FIELD("fhir", FIELD_SECTION, offsetof(struct config, fhir), .fields = fhir_fields),
 	FIELD("mllp", FIELD_CUSTOM, 0, .read = read_mllp),
+	FIELD("hl7", FIELD_CUSTOM, 0, .read = config_read_hl7),
+	FIELD("feeds", FIELD_CUSTOM, 0, .read = config_read_feeds),
+	FIELD("destinations", FIELD_CUSTOM, 0, .read = config_read_destinations),
+	FIELD("routes", FIELD_CUSTOM, 0, .read = config_read_routes),
 	FIELD("store", FIELD_SECTION, offsetof(struct config, store), .fields = store_fields,
 	    .required = true),
 	FIELD("audit", FIELD_SECTION, offsetof(struct config, audit), .fields = audit_fields),
@@ -473,7 +470,7 @@ check_files(struct config_reader *r, const struct yaml *root, const struct confi
 		snprintf(r->path, sizeof(r->path), "pack");
 		config_check_file(r, &nowhere, c->pack, false);
 	}
-	if (!yaml_find(root, STR("maps")) && c->mllp_count) {
+	if (!yaml_find(root, STR("maps")) && (c->mllp_count || c->hl7.on)) {
 		snprintf(r->path, sizeof(r->path), "maps");
 		config_check_file(r, &nowhere, c->maps.at[0].p, true);
 	}
@@ -657,6 +654,7 @@ check_whole(struct config_reader *r, const struct yaml *root, const struct confi
 	check_mllp(r, c);
 	check_plugins(r, c);
 	config_check_senders(r, c);
+	config_check_feeds(r, c);
 	if (r->flags & CONFIG_CHECK_FILES)
 		check_files(r, root, c);
 }

@@ -101,6 +101,92 @@ struct config_fhir {
 	const char *spool_folder; /* $TMPDIR or /tmp */
 };
 
+/* What a site's name for an issuer (HD.1) stands for. */
+struct config_namespace {
+	struct str name, uri;
+};
+
+/* How HL7 v2 messages are read: said of where they come in, and over that of a
+ * sender (`feeds`). */
+struct config_feed {
+	int32_t zone_minutes; /* of times without a zone: "+01:00", default UTC */
+	struct str zone_name; /* "Europe/Berlin"; empty: zone_minutes */
+	struct str charset;   /* of messages without MSH-18; empty: UTF-8 */
+	bool read_unknown_charset;
+	const char *maps;     /* folder of maps laid over the others; NULL: none */
+	int64_t duplicate_ms; /* 24 h: a message seen again in this time is
+			       * answered with the first ACK; 0: off */
+	bool sequence;	      /* false: MSH-13 is held to the protocol */
+	bool dead_letters;    /* true: what is refused is kept */
+	struct config_namespace *namespaces;
+	uint32_t namespace_count;
+	enum config_feed_given {
+		CONFIG_FEED_ZONE = 1 << 0,
+		CONFIG_FEED_CHARSET = 1 << 1,
+		CONFIG_FEED_UNKNOWN = 1 << 2,
+		CONFIG_FEED_MAPS = 1 << 3,
+		CONFIG_FEED_DUPLICATES = 1 << 4,
+		CONFIG_FEED_SEQUENCE = 1 << 5,
+		CONFIG_FEED_DEAD = 1 << 6,
+		CONFIG_FEED_NAMESPACES = 1 << 7,
+	} given; /* the keys that were written: these win over others */
+};
+
+/* What is special of one sender's messages. */
+struct config_overlay {
+	struct str sender;
+	struct config_feed feed;
+	struct config_place place;
+};
+
+/* HL7 over HTTP, at a path of fhir's addresses. */
+struct config_hl7 {
+	bool on;
+	struct str name;    /* "hl7", in logs */
+	struct str path;    /* "/hl7" */
+	size_t max_message; /* 16 MiB */
+	struct config_feed feed;
+};
+
+/* A system that messages are sent on to, by MLLP. */
+struct config_destination {
+	struct str name;
+	struct config_address address;
+	bool tls;
+	const char *ca;			 /* PEM: who signs its certificate */
+	const char *certificate, *key;	 /* ours; NULL: none */
+	struct str server_name;		 /* what its certificate says; empty: not asked */
+	int64_t timeout_ms;		 /* 30 s: for its answer */
+	int64_t retry_ms, retry_most_ms; /* 1 s, doubled up to 5 min */
+	unsigned attempts;		 /* 0: as often as it takes */
+	unsigned queue;			 /* 1,000,000 messages that may wait */
+	struct config_place place;
+};
+
+/* What must hold of a message: of its first such segment. */
+struct config_condition {
+	enum {
+		CONDITION_NONE,
+		CONDITION_EQUALS,
+		CONDITION_DIFFERS,
+		CONDITION_VALUED,
+		CONDITION_NOT_VALUED,
+	} kind;
+	char segment[4];
+	uint32_t field, component, subcomponent; /* 0: the first */
+	struct str value;
+};
+
+/* Messages that were taken are sent on. */
+struct config_route {
+	struct config_texts to;	   /* destinations */
+	struct config_texts from;  /* senders; none: all */
+	struct config_texts types; /* "ADT", "ADT^A01"; none: all */
+	struct config_condition when;
+	bool forward_only; /* false: "only: true", they are not mapped or stored here */
+	struct config_place place;
+};
+
 /* One MLLP listener. */
 struct config_mllp {
 	struct str name; /* "mllp-1", … when not given */
@@ -110,12 +196,9 @@ struct config_mllp {
 				  * certificate says (or loopback) */
 	size_t max_message;	  /* 16 MiB */
 	unsigned max_connections; /* 1024 */
-	int64_t duplicate_ms;	  /* 24 h: a message seen again in this time is
-				  * answered with the first ACK; 0: off */
 	int64_t idle_ms;	  /* 0: never closed for being idle */
 	int64_t frame_ms;	  /* 60 s: for a whole message, from its first byte */
-	int32_t zone_minutes;	  /* offset of times without a zone: "+01:00" */
-	const char *maps;	  /* folder of maps laid over the others; NULL: none */
+	struct config_feed feed;
 	struct config_place place;
 };
 
@@ -155,6 +238,8 @@ struct config_sender {
 	struct scope *scopes;
 	uint32_t scope_count;
 	struct str compartment; /* "Patient/123"; empty: everything */
+	bool admin;		/* false: may list, show, replay and drop dead letters,
+				 * and see queues and coverage */
 	struct config_place place;
 };
 
@@ -165,6 +250,13 @@ struct config {
 	struct config_fhir fhir;
 	struct config_mllp *mllp;
 	uint32_t mllp_count;
+	struct config_hl7 hl7;
+	struct config_overlay *overlays;
+	uint32_t overlay_count;
+	struct config_destination *destinations;
+	uint32_t destination_count;
+	struct config_route *routes;
+	uint32_t route_count;
 	struct config_store store;
 	struct config_audit audit;
 	const char *pack;	  /* the compiled definitions: $FIREDOOR_PACK, or

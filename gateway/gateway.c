@@ -12,12 +12,13 @@
 #include "gateway/exchange/exchange.h"
 #include "gateway/exchange/front_http.h"
 #include "gateway/exchange/front_mllp.h"
+#include "gateway/feed/feeds.h"
+#include "gateway/feed/queue.h"
 #include "gateway/fhir/stored_values.h"
 #include "gateway/host/host.h"
 #include "gateway/listeners.h"
 #include "gateway/net/http_server.h"
 #include "gateway/net/mllp_server.h"
-#include "mappers/map/map.h"
 
 enum {
 	COMMIT_MOST = 256, /* exchanges in one commit */
@@ -25,6 +26,7 @@ enum {
 	UPKEEP_MS = 60000,
 	ANSWER_MOST = 256 << 20,
 	QUERY_MS = 30000,
+	COUNTS_MOST = 1 << 20,
 };
 
 /* Control ids are forgotten when their time is over: in the writer lane, as a
@@ -42,12 +44,15 @@ upkeep_of_task(struct task *t)
 	return (struct gateway_upkeep *)((char *)t - offsetof(struct gateway_upkeep, task));
 }
 
+static void keep_counts(struct gateway *g);
+
 static void
 upkeep_run(void *state, struct task *t)
 {
 	struct gateway *g = state;
 	struct error err;
 
+	keep_counts(g);
 	if (store_forget_keys(g->store, clock_wall() - upkeep_of_task(t)->keep_us, &err) != 0)
 		log_event(LOG_WARN, "upkeep-failed", "error=%s", err.text);
 }
@@ -71,6 +76,13 @@ upkeep_due(struct loop *l, struct loop_timer *timer)
 }
 
 static void
+keep_as_long(struct gateway_upkeep *u, const struct config_feed *f)
+{
+	if (f->duplicate_ms * 1000 > u->keep_us)
+		u->keep_us = f->duplicate_ms * 1000;
+}
+
+static void
 start_upkeep(struct gateway *g)
 {
 	struct gateway_upkeep *u = xcalloc(1, sizeof(*u));
@@ -79,8 +91,10 @@ start_upkeep(struct gateway *g)
 	u->gateway = g;
 	u->timer.fn = upkeep_due;
 	for (uint32_t i = 0; i < g->config->mllp_count; i++)
-		if (g->config->mllp[i].duplicate_ms * 1000 > u->keep_us)
-			u->keep_us = g->config->mllp[i].duplicate_ms * 1000;
+		keep_as_long(u, &g->config->mllp[i].feed);
+	keep_as_long(u, &g->config->hl7.feed);
+	for (uint32_t i = 0; i < g->config->overlay_count; i++)
+		keep_as_long(u, &g->config->overlays[i].feed);
 	loop_timer_set(g->loops[0].loop, &u->timer, UPKEEP_MS);
 }
 
@@ -277,12 +291,57 @@ open_host(struct gateway *g, struct error *err)
 	return g->host ? 0 : -1;
 }
 
+#define COUNTS_NOTE STR("feeds")
+
+static int
+open_feeds(struct gateway *g, struct error *err)
+{
+	struct feed_set *set;
+	struct str counts = STR("");
+	struct arena a;
+
+	if (!g->config->mllp_count && !g->config->hl7.on)
+		return 0;
+	set = feed_set_load(g->config, g->pack, err);
+	if (!set)
+		return -1;
+	arena_init(&a, COUNTS_MOST, 0);
+	store_read_note(g->loops[0].worker.reader, COUNTS_NOTE, &a, &counts);
+	g->feeds = feeds_new(set, counts);
+	arena_release(&a);
+	return 0;
+}
+
+/* The counts of feeds, into the store. Writer lane, or after its end. */
+static void
+keep_counts(struct gateway *g)
+{
+	struct store_note note = { .key = COUNTS_NOTE };
+	struct store_write w = { .notes = &note, .note_count = 1 }, *batch[] = { &w };
+	struct error err;
+	struct buf text;
+	uint64_t changes;
+
+	if (!g->feeds || !g->store)
+		return;
+	buf_init(&text, COUNTS_MOST);
+	changes = feeds_write(g->feeds, &text);
+	if (changes != g->counts_kept && !text.full) {
+		note.value = buf_str(&text);
+		if (store_commit(g->store, batch, 1, &err) == 0 && w.result == 0)
+			g->counts_kept = changes;
+		else
+			log_event(LOG_WARN, "upkeep-failed", "error=%s", err.text);
+	}
+	buf_release(&text);
+}
+
 static int
 open_all(struct gateway *g, struct error *err)
 {
 	if (access_check_listeners(g->config, err) != 0 || open_data(g, err) != 0 ||
-	    listeners_load_maps(g, err) != 0 || open_loops(g, err) != 0 ||
-	    open_lanes(g, err) != 0 || listeners_open(g, err) != 0 || open_fhir(g, err) != 0 ||
+	    open_loops(g, err) != 0 || open_feeds(g, err) != 0 || open_lanes(g, err) != 0 ||
+	    !queues_open(g, err) || listeners_open(g, err) != 0 || open_fhir(g, err) != 0 ||
 	    open_host(g, err) != 0)
 		return -1;
 	start_upkeep(g);
@@ -353,6 +412,9 @@ gateway_close(struct gateway *g)
 	stop_lane(g, g->writer_lane);
 	stop_lane(g, g->audit_lane);
 	listeners_close(g);
+	queues_close(g->queues);
+	keep_counts(g);
+	feeds_free(g->feeds);
 	lane_free(g->worker_lane);
 	lane_free(g->writer_lane);
 	lane_free(g->audit_lane);

@@ -23,11 +23,12 @@ struct access;
 struct audit;
 struct config;
 struct error;
+struct feeds;
 struct gateway_upkeep;
 struct host;
 struct http_listener;
-struct map_set;
 struct mllp_listener;
+struct queues;
 struct tls;
 
 /* What a thread that carries out work needs: each loop has one, and each
@@ -61,13 +62,14 @@ struct gateway {
 	unsigned http_count;
 	struct mllp_listener *mllp; /* one an address */
 	unsigned mllp_count;
-	struct map_set **maps; /* the shared one first, then those of listeners */
-	unsigned map_count;
+	struct queues *queues; /* of the destinations */
+	struct feeds *feeds;   /* what holds for HL7 v2 messages; NULL: none come */
 	struct tls **tls;
 	unsigned tls_count;
 	struct gateway_upkeep *upkeep;
-	char base[128];	 /* the base URL made up when none is configured */
-	uint32_t run_id; /* part of exchange ids: differs from start to start */
+	uint64_t counts_kept; /* what feeds_write() said then; writer lane only */
+	char base[128];	      /* the base URL made up when none is configured */
+	uint32_t run_id;      /* part of exchange ids: differs from start to start */
 };
 
 /*

@@ -7,63 +7,6 @@
 #include "gateway/exchange/front_mllp.h"
 #include "gateway/gateway.h"
 #include "gateway/net/tls.h"
-#include "mappers/map/map.h"
-
-struct map_set *
-listeners_maps(const struct config *c, const struct pack *pack, const char *over, struct error *err)
-{
-	const char **names = xcalloc(c->maps.count + 1, sizeof(*names));
-	size_t count = 0;
-	struct map_set *set;
-
-	for (uint32_t i = 0; i < c->maps.count; i++)
-		names[count++] = c->maps.at[i].p;
-	if (over)
-		names[count++] = over;
-	set = map_set_load(pack, names, count, err);
-	free(names);
-	return set;
-}
-
-static int
-load_maps(struct gateway *g, const char *over, struct error *err)
-{
-	struct map_set *set = listeners_maps(g->config, g->pack, over, err);
-
-	if (!set)
-		return -1;
-	g->maps[g->map_count++] = set;
-	return 0;
-}
-
-int
-listeners_load_maps(struct gateway *g, struct error *err)
-{
-	const struct config *c = g->config;
-
-	if (!c->mllp_count)
-		return 0;
-	g->maps = xcalloc(c->mllp_count + 1, sizeof(struct map_set *));
-	if (load_maps(g, NULL, err) != 0)
-		return -1;
-	for (uint32_t i = 0; i < c->mllp_count; i++)
-		if (c->mllp[i].maps && load_maps(g, c->mllp[i].maps, err) != 0)
-			return -1;
-	return 0;
-}
-
-/* The maps of listener `number`: loaded in the order of the configuration. */
-static const struct map_set *
-maps_of(const struct gateway *g, uint32_t number)
-{
-	unsigned at = 1;
-
-	if (!g->config->mllp[number].maps)
-		return g->maps[0];
-	for (uint32_t i = 0; i < number; i++)
-		at += g->config->mllp[i].maps != NULL;
-	return g->maps[at];
-}
 
 static int
 open_tls(struct gateway *g, const struct config_tls *c, struct tls **out, struct error *err)
@@ -180,10 +123,13 @@ open_mllp(struct gateway *g, uint32_t number, struct loop **loops, struct error 
 			.handler = front_mllp_handler(l),
 		};
 
-		l->gateway = g;
-		l->config = c;
-		l->maps = maps_of(g, number);
-		l->loopback = c->listen.at[i].loopback;
+		l->feed = (struct feed){
+			.gateway = g,
+			.number = number,
+			.name = c->name,
+			.sender = c->sender,
+			.loopback = c->listen.at[i].loopback,
+		};
 		l->server = mllp_server_new(loops, g->loop_count, &config, err);
 		if (!l->server)
 			return -1;
@@ -242,10 +188,7 @@ listeners_close(struct gateway *g)
 		mllp_server_free(g->mllp[i].server);
 	for (unsigned i = 0; i < g->tls_count; i++)
 		tls_free(g->tls[i]);
-	for (unsigned i = 0; i < g->map_count; i++)
-		map_set_free(g->maps[i]);
 	free(g->http);
 	free(g->mllp);
 	free(g->tls);
-	free(g->maps);
 }

@@ -9,6 +9,7 @@ include gateway/bulk/local.mk
 include gateway/cli/local.mk
 include gateway/config/local.mk
 include gateway/exchange/local.mk
+include gateway/feed/local.mk
 include gateway/fhir/local.mk
 include gateway/host/local.mk
 include gateway/net/local.mk

@@ -192,6 +192,22 @@ access_sender_name(const struct access_sender *s)
 	return s->name;
 }
 
+bool
+access_may_administer(const struct access_sender *s)
+{
+	/* Without an access section loopback may do everything. */
+	return s && (!s->config || s->config->admin);
+}
+
+const struct access_sender *
+access_find_sender(const struct access *a, struct str name)
+{
+	for (uint32_t i = 0; i < a->count; i++)
+		if (str_eq(a->senders[i].name, name))
+			return &a->senders[i];
+	return NULL;
+}
+
 static bool
 rights_cover(const struct grant *g, enum access_right right, uint32_t type)
 {

@@ -117,6 +117,12 @@ bool access_decide(const struct access_sender *s, enum access_right right, uint3
  */
 bool access_may_ever(const struct access_sender *s, enum access_right right);
 
+/* May the sender (NULL: nobody) administer the gateway: dead letters, queues? */
+bool access_may_administer(const struct access_sender *s);
+
+/* The sender of that name; NULL: there is none. */
+const struct access_sender *access_find_sender(const struct access *a, struct str name);
+
 enum {
 	ACCESS_TOKEN_TEXT = 48, /* "fd_", 43 characters of base64url, a NUL */
 };

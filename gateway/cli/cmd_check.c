@@ -6,9 +6,8 @@
 #include "gateway/access/access.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
-#include "gateway/listeners.h"
+#include "gateway/feed/feeds.h"
 #include "gateway/net/tls.h"
-#include "mappers/map/map.h"
 #include "profiles/pack.h"
 
 static const char help[] =
@@ -53,25 +52,17 @@ check_against_pack(const struct config *c, const struct pack *pack)
 	return errors;
 }
 
-/* The maps compile: the shared ones, and those a listener lays over them. */
+/* The maps compile, of all listeners and senders. */
 static unsigned
 check_maps(const struct config *c, const struct pack *pack)
 {
-	unsigned errors = 0;
+	struct error err;
+	struct feed_set *set = feed_set_load(c, pack, &err);
 
-	for (uint32_t i = 0; i < c->mllp_count; i++) {
-		struct error err;
-		struct map_set *set;
-
-		if (i > 0 && !c->mllp[i].maps)
-			continue;
-		set = listeners_maps(c, pack, c->mllp[i].maps, &err);
-		if (!set)
-			fprintf(stderr, "%s\n", err.text);
-		errors += !set;
-		map_set_free(set);
-	}
-	return errors;
+	if (!set)
+		fprintf(stderr, "%s\n", err.text);
+	feed_set_release(set);
+	return !set;
 }
 
 /* Certificate and key are read and fit each other. */

@@ -16,6 +16,7 @@ static enum outcome authorise(struct exchange *x);
 static enum outcome transform(struct exchange *x);
 static enum outcome carry_out(struct exchange *x);
 static enum outcome write_audit(struct exchange *x);
+static enum outcome keep_and_audit(struct exchange *x);
 
 static const struct stage {
 	const char *name;
@@ -31,7 +32,7 @@ static const struct stage {
 	[COMMITTED] = { "committed", write_audit, AUDITED },
 	[AUDITED] = { "audited", NULL, ANSWERED },
 	[ANSWERED] = { "answered", NULL, ANSWERED },
-	[REFUSED] = { "refused", write_audit, AUDITED },
+	[REFUSED] = { "refused", keep_and_audit, AUDITED },
 };
 
 const char *
@@ -291,15 +292,24 @@ struct commit {
 };
 
 static void
+collect_write(struct commit *c, struct store_write *w)
+{
+	if (c->count == c->room) {
+		c->room = c->room ? c->room * 2 : 256;
+		c->at = xrealloc(c->at, c->room * sizeof(*c->at));
+	}
+	c->at[c->count++] = w;
+}
+
+static void
 collect_writes(struct commit *c, struct exchange *x)
 {
-	for (uint32_t i = 0; i < x->batch.write_count; i++) {
-		if (c->count == c->room) {
-			c->room = c->room ? c->room * 2 : 256;
-			c->at = xrealloc(c->at, c->room * sizeof(*c->at));
-		}
-		c->at[c->count++] = &x->batch.writes[i];
+	if (x->keep) {
+		collect_write(c, x->keep);
+		return;
 	}
+	for (uint32_t i = 0; i < x->batch.write_count; i++)
+		collect_write(c, &x->batch.writes[i]);
 }
 
 void
@@ -421,6 +431,45 @@ write_audit(struct exchange *x)
 	if (lane_submit(x->gateway->audit_lane, &x->task, NULL) != 0)
 		return withhold(x, 503);
 	return SUSPENDED;
+}
+
+/* It is in nobody's hands but its sender's. */
+static void
+fail_keep(struct exchange *x)
+{
+	x->keep = NULL;
+	x->status = 0;
+	exchange_fail(x, 503, NULL, STR(""),
+	    "what was refused could not be kept here; correct it, or send it again later");
+	x->front->refuse(x);
+}
+
+static void
+keep_done(struct loop *home, struct task *t)
+{
+	struct exchange *x = exchange_of(t);
+
+	(void)home;
+	if (x->keep->result != 0)
+		fail_keep(x);
+	x->keep = NULL;
+	exchange_run(x);
+}
+
+static enum outcome
+keep_and_audit(struct exchange *x)
+{
+	if (x->kept || !x->front->keep)
+		return write_audit(x);
+	x->kept = true;
+	x->keep = x->front->keep(x);
+	if (!x->keep)
+		return write_audit(x);
+	x->task = (struct task){ .done = keep_done, .home = x->home };
+	if (lane_submit(x->gateway->writer_lane, &x->task, NULL) == 0)
+		return SUSPENDED;
+	fail_keep(x);
+	return write_audit(x);
 }
 
 enum {

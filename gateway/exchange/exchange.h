@@ -85,6 +85,10 @@ struct exchange_front {
 	exchange_work_fn *finish;
 	/* Make the answer that refuses, of x->status and x->findings. */
 	void (*refuse)(struct exchange *x);
+	/* What the store is to keep of an exchange that was refused, before that is
+	 * audited and answered; NULL: nothing. May be NULL. When it cannot be kept,
+	 * refuse() is called again, with 503. */
+	struct store_write *(*keep)(struct exchange *x);
 	/* Send the answer; x is gone after it. */
 	void (*answer)(struct exchange *x);
 	/* Fill in what the entry says of this protocol. */
@@ -119,8 +123,10 @@ struct exchange {
 	int status; /* HTTP's, also where the front speaks another protocol;
 		     * 0 while nothing went wrong and nothing is answered */
 	struct findings findings;
-	bool written;	/* the writer lane has had it */
-	unsigned tries; /* writes that were overtaken */
+	bool written;		  /* the writer lane has had it */
+	bool kept;		  /* front->keep() was asked */
+	struct store_write *keep; /* what it gave, while the writer lane has it */
+	unsigned tries;		  /* writes that were overtaken */
 
 	struct audit_entry entry;
 	int audit_result;

@@ -1,29 +1,19 @@
 /*
- * front_mllp.h - exchanges that come by MLLP: HL7 v2 messages in, mapped to
- * transactions, ACKs out.
+ * front_mllp.h - HL7 v2 messages that come by MLLP: ACKs out, in the frame of
+ * their own each. What becomes of a message is feed/message.h's.
  *
- * A message that was applied is known by its control id, per sender: the same
- * again is answered with the first ACK and changes nothing. The control id of
- * another message is refused, as nobody could tell which one was meant.
+ * A frame that holds a batch (FHS, BHS) is answered with a batch of ACKs.
  */
 #ifndef GATEWAY_EXCHANGE_FRONT_MLLP_H
 #define GATEWAY_EXCHANGE_FRONT_MLLP_H
 
-#include <stdbool.h>
-
+#include "gateway/feed/message.h"
 #include "gateway/net/mllp_server.h"
-
-struct config_mllp;
-struct gateway;
-struct map_set;
 
 /* One listener of the configuration on one address; the handler's ctx. */
 struct mllp_listener {
-	struct gateway *gateway;
-	const struct config_mllp *config;
-	const struct map_set *maps;
+	struct feed feed;
 	struct mllp_server *server;
-	bool loopback; /* only this machine reaches it */
 };
 
 /* The handler of a listener, which must outlive its server. */

@@ -481,11 +481,10 @@ mllp_server_connections(const struct mllp_server *s)
 /* Answers. */
 
 int
-mllp_answer(struct mllp_message *shown, struct str answer)
+mllp_say(struct mllp_message *shown, struct str answer)
 {
 	static const char start[] = { MLLP_VT }, end[] = { MLLP_FS, '\r' };
-	struct message *m = (struct message *)shown;
-	struct connection *c = connection_of(m);
+	struct connection *c = connection_of((struct message *)shown);
 	struct iovec pieces[] = {
 		{ (void *)start, sizeof(start) },
 		{ (void *)answer.p, answer.len },
@@ -494,6 +493,16 @@ mllp_answer(struct mllp_message *shown, struct str answer)
 
 	if (c && answer.len)
 		stream_send(&c->stream, pieces, 3);
+	return c ? 0 : -1;
+}
+
+int
+mllp_answer(struct mllp_message *shown, struct str answer)
+{
+	struct message *m = (struct message *)shown;
+	struct connection *c = connection_of(m);
+
+	mllp_say(shown, answer);
 	if (c)
 		go_on(c);
 	free_message(m);

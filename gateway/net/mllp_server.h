@@ -83,6 +83,10 @@ size_t mllp_server_connections(const struct mllp_server *s);
  */
 int mllp_answer(struct mllp_message *m, struct str answer);
 
+/* Send an answer before the one that ends m. Loop thread. Returns as
+ * mllp_answer(). */
+int mllp_say(struct mllp_message *m, struct str answer);
+
 /* End m without an answer; the connection, if still there, is closed. */
 void mllp_drop(struct mllp_message *m);
 

@@ -281,7 +281,7 @@ shake_hands(struct stream *s)
 	int got;
 
 	ERR_clear_error();
-	got = SSL_accept(s->ssl);
+	got = SSL_do_handshake(s->ssl);
 	if (got == 1) {
 		enter(s, STREAM_OPEN);
 		loop_timer_clear(s->loop, &s->timer);

@@ -54,6 +54,11 @@ load_client_ca(SSL_CTX *context, const struct tls_config *c, struct error *err)
 	names = SSL_load_client_CA_file(c->client_ca);
 	if (!names || SSL_CTX_load_verify_locations(context, c->client_ca, NULL) != 1)
 		return tls_error(err, "cannot read the client CA certificates", c->client_ca);
+	if (c->client) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
+		SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+		return 0;
+	}
 	SSL_CTX_set_client_CA_list(context, names);
 	SSL_CTX_set_verify(context,
 	    SSL_VERIFY_PEER | (c->require_client ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), NULL);
@@ -75,6 +80,8 @@ set_up_context(SSL_CTX *context, const struct tls_config *c, struct error *err)
 				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_session_id_context(context, session_id, sizeof(session_id) - 1);
 	SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+	if (!c->certificate)
+		return load_client_ca(context, c, err);
 	if (SSL_CTX_use_certificate_chain_file(context, c->certificate) != 1)
 		return tls_error(err, "cannot read the certificate", c->certificate);
 	if (SSL_CTX_use_PrivateKey_file(context, c->key, SSL_FILETYPE_PEM) != 1)
@@ -87,10 +94,11 @@ set_up_context(SSL_CTX *context, const struct tls_config *c, struct error *err)
 static SSL_CTX *
 make_context(const struct tls_config *c, struct error *err)
 {
-	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *context = SSL_CTX_new(c->client ? TLS_client_method() : TLS_server_method());
 
 	if (!context) {
-		tls_error(err, "could not make a TLS context for", c->certificate);
+		tls_error(err, "could not make a TLS context for",
+		    c->certificate ? c->certificate : c->client_ca);
 		return NULL;
 	}
 	if (set_up_context(context, c, err) < 0) {
@@ -106,7 +114,13 @@ tls_new(const struct tls_config *c, struct error *err)
 	struct tls *t;
 	SSL_CTX *context;
 
-	if (!c->certificate || !c->key || (c->require_client && !c->client_ca)) {
+	if (c->client && (!c->client_ca || !c->certificate != !c->key)) {
+		error_set(err, ERROR_INVALID,
+		    "TLS to a server needs the CA that signs its certificate, and a certificate "
+		    "of one's own only with its key");
+		return NULL;
+	}
+	if (!c->client && (!c->certificate || !c->key || (c->require_client && !c->client_ca))) {
 		error_set(err, ERROR_INVALID, "TLS needs a certificate and a key%s",
 		    c->require_client ? ", and client CAs when clients must show one" : "");
 		return NULL;
@@ -115,8 +129,10 @@ tls_new(const struct tls_config *c, struct error *err)
 	if (!context)
 		return NULL;
 	t = xcalloc(1, sizeof(*t));
-	t->config.certificate = xstrdup(c->certificate);
-	t->config.key = xstrdup(c->key);
+	t->config.certificate = c->certificate ? xstrdup(c->certificate) : NULL;
+	t->config.key = c->key ? xstrdup(c->key) : NULL;
+	t->config.client = c->client;
+	t->config.server_name = c->server_name ? xstrdup(c->server_name) : NULL;
 	t->config.client_ca = c->client_ca ? xstrdup(c->client_ca) : NULL;
 	t->config.require_client = c->require_client;
 	t->context = context;
@@ -133,6 +149,7 @@ tls_free(struct tls *t)
 	pthread_mutex_destroy(&t->lock);
 	free((char *)t->config.certificate);
 	free((char *)t->config.key);
+	free((char *)t->config.server_name);
 	free((char *)t->config.client_ca);
 	free(t);
 }
@@ -162,7 +179,14 @@ tls_accept(struct tls *t)
 	pthread_mutex_unlock(&t->lock);
 	if (!ssl)
 		abort();
-	SSL_set_accept_state(ssl);
+	if (!t->config.client) {
+		SSL_set_accept_state(ssl);
+		return ssl;
+	}
+	SSL_set_connect_state(ssl);
+	if (t->config.server_name && (SSL_set1_host(ssl, t->config.server_name) != 1 ||
+					 SSL_set_tlsext_host_name(ssl, t->config.server_name) != 1))
+		abort();
 	return ssl;
 }
 

@@ -1,5 +1,5 @@
 /*
- * tls.h - server-side TLS (OpenSSL), 1.2 and above.
+ * tls.h - TLS (OpenSSL), 1.2 and above, of servers and clients.
  *
  * A struct tls holds the context that new connections get; tls_reload() puts
  * a new one in its place, and connections that exist keep theirs. Any thread.
@@ -22,6 +22,11 @@ struct tls_config {
 	const char *key;
 	const char *client_ca; /* NULL: no client certificate is asked for */
 	bool require_client;   /* refuse those without; needs client_ca */
+
+	/* Of a client: client_ca says who signs servers' certificates, and must be
+	 * given; certificate and key are what it shows, if any. */
+	bool client;
+	const char *server_name; /* the server's certificate must be for it; NULL: any */
 };
 
 /*
@@ -35,8 +40,8 @@ void tls_free(struct tls *t);
  * -1 with *err set. */
 int tls_reload(struct tls *t, struct error *err);
 
-/* A session for a connection just accepted, without a socket yet; aborts
- * when there is no memory. */
+/* A session for a connection just accepted, or, of a client, just begun, without
+ * a socket yet; aborts when there is no memory. */
 SSL *tls_accept(struct tls *t);
 
 /* Who is at the other end: set when the client sent a certificate that the

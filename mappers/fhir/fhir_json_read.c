@@ -73,13 +73,13 @@ find_resource_type(struct reader *r, struct str *out)
 		json_space(x);
 		if (json_peek(x) != '"')
 			return stop(r, "a member's name must stand here, in quotes");
-		if (!json_string(x, name, &len))
+		if (!json_text(x, name, &len))
 			return reader_stops(r, NO_LEAF, 0);
 		found = str_eq(str_of(name, len), STR("resourceType"));
 		if (!json_take(x, ':'))
 			return stop(r, "a colon must stand here");
 		if (found && json_peek(x) == '"') {
-			if (!json_string(x, name, &len))
+			if (!json_text(x, name, &len))
 				return reader_stops(r, NO_LEAF, 0);
 			*out = str_of(name, len);
 			break;
@@ -192,7 +192,7 @@ take_scalar(struct reader *r, char first, struct str *out)
 	switch (first) {
 	case '"':
 		start = r->lex.p;
-		if (!json_string(&r->lex, text, &len)) {
+		if (!json_text(&r->lex, text, &len)) {
 			/* What was put there is to be wiped all the same. */
 			len = (size_t)(r->lex.p - start);
 			r->high = text + len > r->high ? text + len : r->high;
@@ -622,7 +622,7 @@ find_name(struct reader *r, struct frame *f, uint32_t *element, bool *companion)
 	struct str name, stem;
 	size_t len;
 
-	if (!json_string(&r->lex, text, &len))
+	if (!json_text(&r->lex, text, &len))
 		return reader_stops(r, NO_LEAF, 0);
 	name = stem = str_of(text, len);
 	*companion = len > 1 && text[0] == '_';

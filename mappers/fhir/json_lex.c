@@ -182,7 +182,7 @@ odd_bytes(struct json_lex *x, char *out)
 }
 
 bool
-json_string(struct json_lex *x, char *out, size_t *len)
+json_text(struct json_lex *x, char *out, size_t *len)
 {
 	const char *p = x->p + 1, *end = x->end;
 	char *o = out;
@@ -272,7 +272,7 @@ json_string_resume(struct json_lex *x)
 	return true;
 }
 
-/* As json_string(), the text not kept. */
+/* As json_text(), the text not kept. */
 static bool
 skip_string(struct json_lex *x)
 {

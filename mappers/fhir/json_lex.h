@@ -28,7 +28,7 @@ struct json_lex {
 };
 
 enum {
-	JSON_SLACK = 8,	   /* bytes that json_string() may write past its text */
+	JSON_SLACK = 8,	   /* bytes that json_text() may write past its text */
 	JSON_DEPTH = 1024, /* of values that are skipped */
 };
 
@@ -42,10 +42,10 @@ bool json_fail(struct json_lex *x, const char *fault);
  * Read the string whose opening quote is at p, without its escapes, into out,
  * which has room for what is left of the text and JSON_SLACK bytes more.
  */
-bool json_string(struct json_lex *x, char *out, size_t *len);
+bool json_text(struct json_lex *x, char *out, size_t *len);
 
 /*
- * After json_string() failed inside of a string, at p: go behind the string's
+ * After json_text() failed inside of a string, at p: go behind the string's
  * end, where that is certain: there is a closing quote on the same line, and
  * what may follow a string follows it. Returns whether it is, the fault
  * forgotten then; else nothing is changed.

@@ -55,7 +55,7 @@ read_string(struct value_reader *r, struct str *out)
 	}
 	/* No more room is needed than this string has. */
 	r->lex.end = quote + 1;
-	read = json_string(&r->lex, room, &len);
+	read = json_text(&r->lex, room, &len);
 	r->lex.end = end;
 	if (read)
 		*out = str_of(room, len);

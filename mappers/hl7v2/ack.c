@@ -114,6 +114,12 @@ put_msa(const struct header *h, const struct ack *ack, struct buf *out)
 	if (ack->text.len && !is_version(h, '7')) {
 		buf_put_byte(out, h->field);
 		put_text(h, ack->text, out);
+	} else if (ack->has_expected) {
+		buf_put_byte(out, h->field);
+	}
+	if (ack->has_expected) {
+		buf_put_byte(out, h->field);
+		buf_put_i64(out, ack->expected);
 	}
 	buf_put_byte(out, '\r');
 }

@@ -44,6 +44,8 @@ struct ack {
 	struct str text;       /* what went wrong, in short; may be empty */
 	const struct ack_problem *problems;
 	uint32_t problem_count;
+	bool has_expected; /* of the sequence number protocol: MSA-4 */
+	int64_t expected;
 };
 
 /* Append the ACK of message m: segments ended by CR. */

@@ -424,7 +424,7 @@ er7_read(struct str bytes, const struct er7_options *options, struct arena *a,
 		.lenient = o.unknown_charset == ER7_CHARSET_READ,
 	};
 	/* Once in UTF-8 already, UTF-16 is not to be converted again. */
-	if (out->text.p < bytes.p || out->text.p >= bytes.p + bytes.len)
+	if (o.is_utf8 || out->text.p < bytes.p || out->text.p >= bytes.p + bytes.len)
 		charsets.declared = STR("UNICODE UTF-8");
 	if (er7_to_utf8(out->text, &charsets, a, line, &out->text, findings) != 0)
 		return -1;

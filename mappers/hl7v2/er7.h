@@ -82,6 +82,7 @@ struct er7_options {
 		ER7_CHARSET_READ, /* as the default (empty: UTF-8 if it is
 				   * that, else 8859/1), with a warning */
 	} unknown_charset;	  /* a name in MSH-18 that nobody knows */
+	bool is_utf8;		  /* the text is in UTF-8, whatever MSH-18 says */
 };
 
 /*

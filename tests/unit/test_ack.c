@@ -29,9 +29,10 @@ static struct ack_problem problem = { SEVERITY_ERROR, 102, STR("PID"), 1, 7, 1, 
 	STR("is no date | really") };
 
 /* 2026-11-22T16:37:00Z. */
-static struct ack accept = { ACK_ACCEPT, STR("F1"), INT64_C(1795365420000000), STR(""), NULL, 0 };
+static struct ack accept = { ACK_ACCEPT, STR("F1"), INT64_C(1795365420000000), STR(""), NULL, 0,
+	false, 0 };
 static struct ack refuse = { ACK_ERROR, STR("F2"), INT64_C(1795365420000000), STR("bad date"),
-	&problem, 1 };
+	&problem, 1, false, 0 };
 
 static void
 test_accept(void)

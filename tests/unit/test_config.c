@@ -206,17 +206,17 @@ test_whole(void)
 	ok(c->log.level == LOG_DEBUG && c->log.format == LOG_JSON, "log");
 	test_whole_fhir(&c->fhir);
 	is_int(c->mllp_count, 2, "two mllp listeners");
-	is_int(c->mllp[0].zone_minutes, -330, "zone");
-	is_int(c->mllp[0].duplicate_ms, 2 * 86400000LL, "duplicates");
+	is_int(c->mllp[0].feed.zone_minutes, -330, "zone");
+	is_int(c->mllp[0].feed.duplicate_ms, 2 * 86400000LL, "duplicates");
 	ok(c->mllp[0].tls.require_client, "a client_ca asks for certificates");
 	ok(c->mllp[0].max_message == 1 << 20 && c->mllp[0].max_connections == 3, "mllp limits");
 	ok(c->mllp[0].idle_ms == 300000 && c->mllp[0].frame_ms == 10000, "mllp timeouts");
 	is_str(c->mllp[1].name, STR("mllp-2"), "a listener without a name gets one");
 	is_str(c->mllp[1].sender, STR("his"), "sender");
 	ok(c->mllp[1].max_message == 16 << 20 && c->mllp[1].idle_ms == 0 &&
-		c->mllp[1].duplicate_ms == 86400000 && c->mllp[1].frame_ms == 60000 &&
-		c->mllp[1].max_connections == 1024 && c->mllp[1].zone_minutes == 0 &&
-		!c->mllp[1].maps && !c->mllp[1].tls.on,
+		c->mllp[1].feed.duplicate_ms == 86400000 && c->mllp[1].frame_ms == 60000 &&
+		c->mllp[1].max_connections == 1024 && c->mllp[1].feed.zone_minutes == 0 &&
+		!c->mllp[1].feed.maps && !c->mllp[1].tls.on,
 	    "mllp defaults");
 	is_int(c->store.busy_ms, 250, "store.busy");
 	is_str(str_from(c->audit.folder), STR("/etc/firedoor/trail"), "audit.folder");
@@ -499,7 +499,7 @@ test_example(void)
 	ok(c && c->mllp_count == 2 && c->sender_count == 4 && c->plugin_count == 1 &&
 		c->maps.count == 2 && c->fhir.tls.on,
 	    "and so is what it has as examples");
-	ok(c && c->mllp[0].duplicate_ms == 86400000 && c->mllp[0].frame_ms == 60000 &&
+	ok(c && c->mllp[0].feed.duplicate_ms == 86400000 && c->mllp[0].frame_ms == 60000 &&
 		c->plugins[0].max_memory == 512 << 20 && c->plugins[0].queue == 256 &&
 		c->plugins[0].backoff_ms == 500 && c->plugins[0].backoff_most_ms == 60000,
 	    "which show the defaults too");
