@@ -73,6 +73,15 @@ is_web_address(struct str s)
 }
 
 static void
+read_delete(struct config_reader *r, const struct yaml *node, void *out)
+{
+	if (str_is(node->text, "single") || str_is(node->text, "multiple"))
+		*(bool *)out = str_is(node->text, "multiple");
+	else
+		config_complain(r, node, "value", "must be single or multiple");
+}
+
+static void
 read_references(struct config_reader *r, const struct yaml *node, void *out)
 {
 	static const char *const names[] = {
@@ -181,6 +190,7 @@ static const struct field fhir_fields[] = {
 	FIELD("base_url", FIELD_CUSTOM, IN_FHIR(base_url), .read = read_base_url),
 	FIELD("tls", FIELD_CUSTOM, IN_FHIR(tls), .read = read_tls),
 	FIELD("cors_origins", FIELD_TEXTS, IN_FHIR(cors_origins)),
+	FIELD("conditional_delete", FIELD_CUSTOM, IN_FHIR(delete_many), .read = read_delete),
 	FIELD("references", FIELD_CUSTOM, IN_FHIR(references), .read = read_references),
 	FIELD("lenient", FIELD_BOOL, IN_FHIR(lenient)),
 	FIELD("limits", FIELD_SECTION, 0, .fields = fhir_limit_fields),

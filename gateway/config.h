@@ -80,6 +80,7 @@ struct config_fhir {
 			      * the end; empty: made from the address listened on */
 	struct config_tls tls;
 	struct config_texts cors_origins; /* who may call from a browser: none */
+	bool delete_many;		  /* conditional_delete: single */
 	unsigned references;		  /* enum fhir_references: off */
 	bool lenient;			  /* false: how bodies are read where Prefer does not say */
 

@@ -141,7 +141,7 @@ put_resource(struct record_builder *b, const struct fhir_service *s, uint32_t ty
 	record_put(b, STR("conditionalCreate"), STR("true"));
 	record_put(b, STR("conditionalRead"), STR("full-support"));
 	record_put(b, STR("conditionalUpdate"), STR("true"));
-	record_put(b, STR("conditionalDelete"), STR("single"));
+	record_put(b, STR("conditionalDelete"), s->delete_many ? STR("multiple") : STR("single"));
 	record_put(b, STR("searchInclude"), STR("*"));
 	put_includes(b, s, type, PACK_NONE, "searchInclude");
 	record_put(b, STR("searchRevInclude"), STR("*"));

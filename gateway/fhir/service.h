@@ -33,6 +33,7 @@ struct fhir_service {
 	unsigned page_count, page_most;
 	unsigned max_entries;
 	enum fhir_references references;
+	bool delete_many;  /* by a conditional delete */
 	size_t max_answer; /* bytes of a Bundle that goes out */
 	bool bearer;	   /* senders show bearer tokens */
 	bool cors;

@@ -207,6 +207,7 @@ write_prepare(const struct fhir_service *s, struct fhir_call *c, struct store_op
 	}
 	if (prepare_condition(s, c, op) != 0)
 		return -1;
+	op->many = is_delete(c) && s->delete_many && op->match.count;
 	if (is_delete(c))
 		op->id = c->route.id;
 	else
@@ -223,8 +224,12 @@ answer_outcome(const struct fhir_service *s, struct fhir_call *c, const char *wh
 {
 	struct buf out;
 
-	findings_add(&c->findings, SEVERITY_INFORMATION, "informational", STR(""), 0, 0,
-	    "%.*s was %s", STR_ARG(c->resource), what);
+	if (c->found_count)
+		findings_add(&c->findings, SEVERITY_INFORMATION, "informational", STR(""), 0, 0,
+		    "%u resources were deleted", c->found_count);
+	else
+		findings_add(&c->findings, SEVERITY_INFORMATION, "informational", STR(""), 0, 0,
+		    "%.*s was %s", STR_ARG(c->resource), what);
 	buf_init(&out, 1 << 16);
 	if (outcome_write(s->pack, &c->findings, 0, &out) == 0)
 		c->body = str_dup(c->arena, buf_str(&out));
@@ -247,6 +252,20 @@ outcome_word(const struct store_op *op)
 	return op->verb == STORE_CREATE ? "there already" : "not there";
 }
 
+/* Of a delete of many: what is gone, for the audit entry. */
+static void
+note_gone(const struct fhir_service *s, struct fhir_call *c, const struct store_op *op)
+{
+	struct str *found = arena_calloc(c->arena, op->gone_count, sizeof(*found));
+
+	for (uint32_t i = 0; found && i < op->gone_count; i++)
+		found[i] = call_local_url(
+		    c, s->pack, op->type, op->gone[i].id, op->gone[i].version);
+	c->resource = call_type_name(s->pack, op->type);
+	c->found = found;
+	c->found_count = found ? op->gone_count : 0;
+}
+
 void
 write_answer(const struct fhir_service *s, struct fhir_call *c, const struct store_op *op)
 {
@@ -257,7 +276,9 @@ write_answer(const struct fhir_service *s, struct fhir_call *c, const struct sto
 		operation_answer(s, c, op->final_body);
 		return;
 	}
-	c->version = op->version;
+	if (op->gone_count)
+		note_gone(s, c, op);
+	c->version = op->gone_count ? 0 : op->version;
 	c->updated = op->updated;
 	if (op->verb == STORE_DELETE) {
 		c->status = c->prefer == RETURN_OUTCOME ? 200 : 204;

@@ -229,6 +229,16 @@ settled_before(const struct work *k, uint32_t at)
 	return k->w->ops[at].verb == STORE_FIND ? k->w->count : at;
 }
 
+/* Is it one of those that op deletes? */
+static bool
+is_gone(const struct store_op *op, struct str id)
+{
+	for (uint32_t i = 0; i < op->gone_count; i++)
+		if (str_eq(op->gone[i].id, id))
+			return true;
+	return false;
+}
+
 /* Whether an earlier op deletes or replaces the resource. */
 static bool
 is_superseded(struct work *k, uint32_t at, struct str id, bool *deleted)
@@ -238,8 +248,9 @@ is_superseded(struct work *k, uint32_t at, struct str id, bool *deleted)
 	for (uint32_t i = 0; i < settled_before(k, at); i++) {
 		const struct store_op *e = &k->w->ops[i];
 
-		if (e->type == op->type && str_eq(e->final_id, id) && e->verb != STORE_FIND &&
-		    e->outcome != STORE_UNCHANGED) {
+		if (e->type != op->type || e->verb == STORE_FIND || e->outcome == STORE_UNCHANGED)
+			continue;
+		if (str_eq(e->final_id, id) || is_gone(e, id)) {
 			*deleted = e->verb == STORE_DELETE;
 			return true;
 		}
@@ -324,11 +335,53 @@ settle_found(struct work *k, struct store_op *op, struct matched *m)
 	return 0;
 }
 
+/* A delete of all that match: what is stored, as deletes come before all else. */
+static int
+settle_many(struct work *k, uint32_t at)
+{
+	struct store_op *op = &k->w->ops[at];
+	struct store_page page;
+	struct store_query q = {
+		.type = op->type,
+		.clauses = op->match.clauses,
+		.clause_count = op->match.count,
+		.visibility = k->w->visibility,
+		.count = STORE_GONE_MOST,
+		.bodiless = true,
+	};
+
+	if (k->w->visibility.kind == SEES_NOTHING)
+		return fail(k, at, ERROR_DENIED,
+		    "a conditional write is not allowed to those who may see nothing");
+	if (sq_find(&k->s->conn, &k->s->names, &q, false, &k->s->scratch, k->w->arena, &page,
+		&k->w->error) < 0)
+		return broken(k);
+	if (page.more)
+		return fail(k, at, ERROR_LIMIT,
+		    "the conditions match more resources than one deletion may take (1,000): give "
+		    "conditions that match fewer, several times");
+	op->gone = arena_calloc(k->w->arena, page.count + 1, sizeof(*op->gone));
+	if (!op->gone)
+		return fail(k, at, ERROR_LIMIT, "the transaction is larger than allowed");
+	for (uint32_t i = 0; i < page.count; i++) {
+		bool deleted;
+
+		if (!is_superseded(k, at, page.at[i].id, &deleted))
+			op->gone[op->gone_count++].id = page.at[i].id;
+	}
+	if (!op->gone_count)
+		op->outcome = STORE_UNCHANGED;
+	return 0;
+}
+
 static int
 settle_conditional(struct work *k, uint32_t at)
 {
 	struct store_op *op = &k->w->ops[at];
 	struct matched m;
+
+	if (op->many && op->verb == STORE_DELETE)
+		return settle_many(k, at);
 
 	if (find_match(k, at, &m) < 0)
 		return -1;
@@ -368,6 +421,7 @@ settle_op(struct work *k, uint32_t at)
 	op->final_id = op->final_body = (struct str){ NULL, 0 };
 	op->version = 0;
 	op->updated = 0;
+	op->gone_count = 0;
 	op->outcome = op->verb == STORE_CREATE	 ? STORE_CREATED
 		      : op->verb == STORE_DELETE ? STORE_DELETED
 						 : STORE_UPDATED;
@@ -379,7 +433,7 @@ settle_op(struct work *k, uint32_t at)
 	} else {
 		op->final_id = op->id;
 	}
-	if (writes(op) && (op->final_id.len == 0 || op->final_id.len > ID_MOST))
+	if (writes(op) && !op->gone_count && (op->final_id.len == 0 || op->final_id.len > ID_MOST))
 		return fail(k, at, ERROR_INVALID, "the resource's id is empty or too long");
 	if (writes(op) && op->verb != STORE_DELETE)
 		let_wait(k, at);
@@ -406,17 +460,23 @@ static int
 refuse_overlap(struct work *k)
 {
 	struct named *names;
-	uint32_t count = 0;
+	uint32_t count = 0, room = k->w->count;
 
 	if (k->w->count < 2)
 		return 0;
-	names = arena_calloc(&k->s->scratch, k->w->count, sizeof(struct named));
+	for (uint32_t i = 0; i < k->w->count; i++)
+		room += k->w->ops[i].gone_count;
+	names = arena_calloc(&k->s->scratch, room, sizeof(struct named));
 	if (!names)
 		return sq_no_memory(&k->w->error);
-	for (uint32_t i = 0; i < k->w->count; i++)
-		if (writes(&k->w->ops[i]))
-			names[count++] = (struct named){ k->w->ops[i].type, i,
-				k->w->ops[i].final_id };
+	for (uint32_t i = 0; i < k->w->count; i++) {
+		const struct store_op *op = &k->w->ops[i];
+
+		for (uint32_t j = 0; j < op->gone_count; j++)
+			names[count++] = (struct named){ op->type, i, op->gone[j].id };
+		if (writes(op) && !op->gone_count)
+			names[count++] = (struct named){ op->type, i, op->final_id };
+	}
 	qsort(names, count, sizeof(names[0]), by_name);
 	for (uint32_t i = 1; i < count; i++)
 		if (by_name(&names[i - 1], &names[i]) == 0)
@@ -567,7 +627,7 @@ write_body(struct work *k, const struct store_op *op, int64_t row)
 }
 
 static int
-write_op(struct work *k, uint32_t at, int64_t now_ms)
+write_one(struct work *k, uint32_t at, int64_t now_ms)
 {
 	struct store_op *op = &k->w->ops[at];
 	struct current now;
@@ -593,6 +653,23 @@ write_op(struct work *k, uint32_t at, int64_t now_ms)
 		return -1;
 	return sq_index_add(
 	    &k->s->pending, &k->s->names, &k->s->scratch, k->w, op, row, &k->w->error);
+}
+
+static int
+write_op(struct work *k, uint32_t at, int64_t now_ms)
+{
+	struct store_op *op = &k->w->ops[at];
+	int rc = 0;
+
+	if (!op->gone_count)
+		return write_one(k, at, now_ms);
+	for (uint32_t i = 0; rc == 0 && i < op->gone_count; i++) {
+		op->final_id = op->gone[i].id;
+		rc = write_one(k, at, now_ms);
+		op->gone[i].version = op->version;
+	}
+	op->final_id = STR("");
+	return rc;
 }
 
 /* A conditional op that found what an earlier op wrote answers as that one. */

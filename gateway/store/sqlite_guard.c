@@ -238,13 +238,30 @@ check_deleted(struct store *s, struct store_write *w, uint32_t at, bool *broken)
 	    "transaction");
 }
 
+/* Of a delete of many, each. */
+static int
+check_all_deleted(struct store *s, struct store_write *w, uint32_t at, bool *broken)
+{
+	struct store_op *op = &w->ops[at];
+	int rc = 0;
+
+	if (!op->gone_count)
+		return check_deleted(s, w, at, broken);
+	for (uint32_t i = 0; rc == 0 && i < op->gone_count; i++) {
+		op->final_id = op->gone[i].id;
+		rc = check_deleted(s, w, at, broken);
+	}
+	op->final_id = STR("");
+	return rc;
+}
+
 int
 sq_guard_links(struct store *s, struct store_write *w, bool *broken)
 {
 	for (uint32_t i = 0; i < w->count; i++) {
 		if (check_targets(s, w, i, broken) < 0)
 			return -1;
-		if (w->keep_referenced && check_deleted(s, w, i, broken) < 0)
+		if (w->keep_referenced && check_all_deleted(s, w, i, broken) < 0)
 			return -1;
 	}
 	return 0;

@@ -187,8 +187,9 @@ struct store_clause {
 };
 
 enum {
-	STORE_DEPTH = 8,    /* of inner searches in each other */
-	STORE_NESTING = 32, /* of those and TEST_ALL together */
+	STORE_DEPTH = 8,	/* of inner searches in each other */
+	STORE_GONE_MOST = 1000, /* that one op deletes; more is ERROR_LIMIT */
+	STORE_NESTING = 32,	/* of those and TEST_ALL together */
 };
 
 /* A search within one: current resources of another type that pass all clauses
@@ -227,6 +228,7 @@ struct store_op {
 				   * and must be that of what is found */
 	uint64_t if_match;		    /* version that must be current; 0: any */
 	bool must_exist;		    /* update: refuse to create */
+	bool many;			    /* conditional delete: all that match, else one */
 	struct store_match match;	    /* conditional: If-None-Exist of a create;
 				   * an update's, delete's or find's search */
 	struct str within;		    /* not empty: "Patient/1", the compartment that the
@@ -248,9 +250,14 @@ struct store_op {
 		STORE_UNCHANGED, /* conditional create or find found one;
 				  * delete of what is not there */
 	} outcome;
-	struct str final_id;   /* in the write's arena; empty: delete of nothing */
-	uint64_t version;      /* what is current now; 0: delete of nothing */
-	int64_t updated;       /* wall time, microseconds */
+	struct str final_id; /* in the write's arena; empty: delete of nothing */
+	uint64_t version;    /* what is current now; 0: delete of nothing */
+	int64_t updated;     /* wall time, microseconds */
+	struct store_gone {  /* what a delete of many has deleted; final_id is empty */
+		struct str id;
+		uint64_t version;
+	} * gone;
+	uint32_t gone_count;
 	struct str final_body; /* in the write's arena, spliced; or of what was found */
 };
 

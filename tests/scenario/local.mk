@@ -19,6 +19,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/composite.scenario \
 	tests/scenario/compartment_write.scenario \
 	tests/scenario/conditional.scenario \
+	tests/scenario/delete_many.scenario \
 	tests/scenario/diff.scenario \
 	tests/scenario/everything.scenario \
 	tests/scenario/filter.scenario \

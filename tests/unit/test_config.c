@@ -71,6 +71,7 @@ test_fhir_defaults(const struct config_fhir *f, const char *spool)
 	is_int(f->page_count, 50, "fhir.pages.count");
 	is_int(f->page_most, 1000, "fhir.pages.most");
 	is_int(f->references, 0, "fhir.references: off");
+	ok(!f->delete_many, "fhir.conditional_delete: single");
 	is_int(f->spool_over, 1 << 20, "fhir.spool.over");
 	is_str(str_from(f->spool_folder), str_from(spool), "fhir.spool.folder");
 }
@@ -125,6 +126,7 @@ static const char whole[] =
     "  limits: {connections: 5, head: 4096, fields: 20, body: 2 GB, entries: 7}\n"
     "  timeouts: {head: 100ms, body: 2 s, idle: 3min, write: 1 h}\n"
     "  pages: {count: 10, most: 20}\n  references: keep\n"
+    "  conditional_delete: multiple\n"
     "  spool: {over: 10 kB, folder: spool}\n"
     "mllp:\n"
     "  - name: lab\n"
@@ -190,6 +192,7 @@ test_whole_fhir(const struct config_fhir *f)
 	    "durations");
 	ok(f->page_count == 10 && f->page_most == 20, "pages");
 	is_int(f->references, 2, "references");
+	ok(f->delete_many, "conditional_delete");
 }
 
 static void
@@ -293,6 +296,7 @@ test_wrong_values(void)
 	wrong(STORE "fhir: {listen: []}\n", 2, 16, "at least one address");
 	wrong(STORE "fhir: {listen: ['127.0.0.1:1', '127.0.0.1:1']}\n", 2, 32, "already (line 2)");
 	wrong(STORE "fhir: {base_url: 'https://a/b'}\n", 2, 18, "ends in /fhir");
+	wrong(STORE "fhir: {conditional_delete: all}\n", 2, 28, "must be single or multiple");
 	wrong(STORE "fhir: {references: some}\n", 2, 20, "must be off, check or keep");
 	wrong(STORE "fhir: {pages: {count: 9, most: 8}}\n", 2, 15, "is more than 'most'");
 	wrong(STORE "fhir: {cors_origins: 'https://a/b'}\n", 2, 22, "not an origin");
