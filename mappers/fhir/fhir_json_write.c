@@ -2,41 +2,43 @@
 
 #include "base/arena.h"
 #include "mappers/fhir/fhir_json.h"
+#include "mappers/fhir/fhir_writer.h"
 #include "profiles/lexical.h"
 
 enum {
 	INDENT = 2,
+	NAMES = 24, /* bytes of names and brackets a node, about */
 	/* Room asked for with each piece for what stands around it: quotes, a
 	 * comma, a colon, brackets, an escape. */
 	AROUND = 32,
 };
 
-struct writer {
-	const struct record *r;
-	const struct pack *pack;
-	const struct pack_type *types;
-	const struct pack_element *elements;
-	const char *names; /* the pack's texts */
-	struct buf *out;
-	bool pretty;
-	unsigned depth;
-	/* For the store: */
+/* What a level is. */
+enum {
+	IN_OBJECT,     /* members: nodes at..end */
+	IN_LIST,       /* items, of the element `node` */
+	IN_VALUES,     /* the values of a repeated primitive from `node` on */
+	IN_COMPANIONS, /* and what is beside them */
+	IN_COMPANION,  /* what is beside a single one, `node` */
+	IN_STRING,     /* bytes of the value of `node` */
+};
+
+/* Of a body that is written for the store. */
+struct fhir_splicer {
 	struct str base;
 	reference_entry_fn *find;
 	void *ctx;
 	struct arena *arena;
 	struct splices *splices;
-	uint32_t splice_room;
+	uint32_t room;
 	size_t start;	    /* where in out the body starts */
 	uint32_t reference; /* the element Reference.reference */
 	bool failed;	    /* no room for a splice */
 };
 
-static void write_value(struct writer *w, uint32_t i);
-
 /* Put one byte of a string that cannot stand as it is. */
 static void
-add_escape(struct writer *w, unsigned char c)
+add_escape(struct fhir_writer *w, unsigned char c)
 {
 	static const char letters[' '] = {
 		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'
@@ -67,7 +69,7 @@ escaped8(uint64_t x)
 
 /* s inside a string, with its escapes. */
 static void
-put_escaped(struct writer *w, struct str s)
+put_escaped(struct fhir_writer *w, struct str s)
 {
 	const char *p = s.p, *end = p + s.len;
 
@@ -109,28 +111,27 @@ put_escaped(struct writer *w, struct str s)
 
 /* A new line in pretty text. */
 static void
-put_line(struct writer *w)
+put_line(struct fhir_writer *w)
 {
-	if (!w->pretty || !buf_room(w->out, 1 + (size_t)w->depth * INDENT + AROUND))
+	if (!w->pretty || !buf_room(w->out, 1 + (size_t)w->indent * INDENT + AROUND))
 		return;
 	buf_add_byte(w->out, '\n');
-	memset(w->out->p + w->out->len, ' ', (size_t)w->depth * INDENT);
-	w->out->len += (size_t)w->depth * INDENT;
+	memset(w->out->p + w->out->len, ' ', (size_t)w->indent * INDENT);
+	w->out->len += (size_t)w->indent * INDENT;
 }
 
 static void
-put_open(struct writer *w, char bracket)
+put_open(struct fhir_writer *w, char bracket)
 {
-	if (!buf_room(w->out, AROUND))
-		return;
-	buf_add_byte(w->out, bracket);
-	w->depth++;
+	w->indent++;
+	if (buf_room(w->out, AROUND))
+		buf_add_byte(w->out, bracket);
 }
 
 static void
-put_close(struct writer *w, char bracket)
+put_close(struct fhir_writer *w, char bracket)
 {
-	w->depth--;
+	w->indent--;
 	put_line(w);
 	if (buf_room(w->out, AROUND))
 		buf_add_byte(w->out, bracket);
@@ -138,24 +139,24 @@ put_close(struct writer *w, char bracket)
 
 /* Before an item or a member; a comma where it is not the first. */
 static inline void
-put_between(struct writer *w, bool *any)
+put_between(struct fhir_writer *w, struct fhir_level *l)
 {
 	if (!buf_room(w->out, AROUND))
 		return;
-	if (*any)
+	if (l->any)
 		buf_add_byte(w->out, ',');
-	*any = true;
+	l->any = true;
 	if (w->pretty)
 		put_line(w);
 }
 
-/* A member's name and its colon. */
+/* A member's name and its colon. l: of the object. */
 static inline void
-put_name(struct writer *w, uint32_t element, bool companion, bool *any)
+put_name(struct fhir_writer *w, struct fhir_level *l, uint32_t element, bool companion)
 {
 	const struct pack_element *e = &w->elements[element];
 
-	put_between(w, any);
+	put_between(w, l);
 	if (!buf_room(w->out, e->name.len + AROUND))
 		return;
 	buf_add_byte(w->out, '"');
@@ -169,24 +170,25 @@ put_name(struct writer *w, uint32_t element, bool companion, bool *any)
 }
 
 static void
-splice(struct writer *w, enum splice_kind kind, uint32_t entry)
+splice(struct fhir_writer *w, enum splice_kind kind, uint32_t entry)
 {
-	struct splices *s = w->splices;
+	struct fhir_splicer *f = w->splicer;
+	struct splices *s = f->splices;
 
-	if (s->count == w->splice_room) {
-		uint32_t wanted = w->splice_room ? w->splice_room * 2 : 8;
+	if (s->count == f->room) {
+		uint32_t wanted = f->room ? f->room * 2 : 8;
 		void *at = arena_grow(
-		    w->arena, s->at, w->splice_room * sizeof(s->at[0]), wanted * sizeof(s->at[0]));
+		    f->arena, s->at, f->room * sizeof(s->at[0]), wanted * sizeof(s->at[0]));
 
 		if (!at) {
-			w->failed = true;
+			f->failed = true;
 			return;
 		}
 		s->at = at;
-		w->splice_room = wanted;
+		f->room = wanted;
 	}
 	s->at[s->count++] = (struct splice){
-		.offset = (uint32_t)(w->out->len - w->start),
+		.offset = (uint32_t)(w->out->len - f->start),
 		.kind = (uint16_t)kind,
 		.entry = entry,
 	};
@@ -197,8 +199,10 @@ splice(struct writer *w, enum splice_kind kind, uint32_t entry)
  * src="…", in either kind of quotes.
  */
 static void
-put_narrative(struct writer *w, struct str s)
+put_narrative(struct fhir_writer *w, struct str s)
 {
+	const struct fhir_splicer *f = w->splicer;
+
 	for (;;) {
 		ptrdiff_t equals = str_find(s, '=');
 		size_t value = (size_t)equals + 2;
@@ -218,7 +222,7 @@ put_narrative(struct writer *w, struct str s)
 		len = str_find(str_from_index(s, value), s.p[value - 1]);
 		link = str_of(s.p + value, len < 0 ? 0 : (size_t)len);
 		put_escaped(w, str_of(s.p, value));
-		if (link.len && w->find(w->ctx, link, &entry))
+		if (link.len && f->find(f->ctx, link, &entry))
 			splice(w, SPLICE_REFERENCE, entry);
 		else
 			put_escaped(w, link);
@@ -229,170 +233,95 @@ put_narrative(struct writer *w, struct str s)
 
 /* Whether a value of that kind and element may name another entry. */
 static bool
-may_refer(const struct writer *w, enum pack_lexical kind, uint32_t element)
+may_refer(const struct fhir_splicer *f, enum pack_lexical kind, uint32_t element)
 {
-	return element == w->reference || kind == LEXICAL_URI || kind == LEXICAL_URL ||
+	return element == f->reference || kind == LEXICAL_URI || kind == LEXICAL_URL ||
 	       kind == LEXICAL_CANONICAL || kind == LEXICAL_OID || kind == LEXICAL_UUID;
 }
 
 static struct str
-below_base(const struct writer *w, struct str text)
+below_base(const struct fhir_splicer *f, struct str text)
 {
-	if (w->base.len && text.len > w->base.len + 1 && str_starts(text, w->base) &&
-	    text.p[w->base.len] == '/')
-		return str_from_index(text, w->base.len + 1);
+	if (f->base.len && text.len > f->base.len + 1 && str_starts(text, f->base) &&
+	    text.p[f->base.len] == '/')
+		return str_from_index(text, f->base.len + 1);
 	return text;
 }
 
+/* What is between the quotes, for the store. */
 static void
-put_string(struct writer *w, enum pack_lexical kind, uint32_t element, struct str text)
+put_spliceable(struct fhir_writer *w, enum pack_lexical kind, uint32_t element, struct str text)
 {
+	const struct fhir_splicer *f = w->splicer;
 	uint32_t entry;
 
+	if (f->find && kind == LEXICAL_XHTML)
+		put_narrative(w, text);
+	else if (f->find && may_refer(f, kind, element) && f->find(f->ctx, text, &entry))
+		splice(w, SPLICE_REFERENCE, entry);
+	else
+		put_escaped(w, element == f->reference ? below_base(f, text) : text);
+}
+
+/* The value of a primitive. A long string is only begun where it may be cut: a
+ * level goes on with it. */
+static inline void
+put_text(struct fhir_writer *w, uint32_t i)
+{
+	uint32_t element = w->nodes[i].element;
+	enum pack_lexical kind = w->types[w->elements[element].type].lexical;
+	struct str text = fhir_writer_text(w, i);
+
+	if (lexical_form(kind) != FORM_STRING) {
+		if (buf_room(w->out, text.len + AROUND))
+			buf_add(w->out, text);
+		return;
+	}
 	if (!buf_room(w->out, AROUND))
 		return;
 	buf_add_byte(w->out, '"');
-	if (w->find && kind == LEXICAL_XHTML)
-		put_narrative(w, text);
-	else if (w->find && may_refer(w, kind, element) && w->find(w->ctx, text, &entry))
-		splice(w, SPLICE_REFERENCE, entry);
+	if (fhir_writer_cuts(w, w->nodes[i].len)) {
+		fhir_writer_push(w, IN_STRING, i, 0, w->nodes[i].len);
+		return;
+	}
+	if (w->splicer)
+		put_spliceable(w, kind, element, text);
 	else
-		put_escaped(w, element == w->reference ? below_base(w, text) : text);
+		put_escaped(w, text);
 	if (buf_room(w->out, AROUND))
 		buf_add_byte(w->out, '"');
 }
 
-/* The value of a primitive. */
-static inline void
-put_text(struct writer *w, uint32_t i)
+static void
+run_string(struct fhir_writer *w, struct fhir_level *l)
 {
-	uint32_t element = w->r->nodes[i].element;
-	enum pack_lexical kind = w->types[w->elements[element].type].lexical;
-	struct str text = record_text(w->r, i);
-
-	if (lexical_form(kind) == FORM_STRING)
-		put_string(w, kind, element, text);
-	else if (buf_room(w->out, text.len + AROUND))
-		buf_add(w->out, text);
+	put_escaped(w, fhir_writer_take(w, l));
+	if (l->at < l->end)
+		return;
+	if (buf_room(w->out, AROUND))
+		buf_add_byte(w->out, '"');
+	w->depth--;
 }
 
 static void
-put_null(struct writer *w)
+put_null(struct fhir_writer *w)
 {
 	if (buf_room(w->out, AROUND))
 		buf_add(w->out, STR("null"));
 }
 
-static bool
-has_children(const struct writer *w, uint32_t i)
+static inline bool
+has_children(const struct fhir_writer *w, uint32_t i)
 {
-	return w->r->nodes[i].end > i + 1;
-}
-
-/* A repeated primitive: the values, and the companions where there are any. */
-static void
-put_primitives(struct writer *w, uint32_t from, uint32_t end, bool *any)
-{
-	const struct record_node *nodes = w->r->nodes;
-	bool values = false, companions = false, item = false;
-
-	for (uint32_t i = from; i < end; i = nodes[i].end) {
-		values |= nodes[i].len > 0;
-		companions |= has_children(w, i);
-	}
-	if (values) {
-		put_name(w, nodes[from].element, false, any);
-		put_open(w, '[');
-		for (uint32_t i = from; i < end; i = nodes[i].end) {
-			put_between(w, &item);
-			if (nodes[i].len)
-				put_text(w, i);
-			else
-				put_null(w);
-		}
-		put_close(w, ']');
-	}
-	if (!companions)
-		return;
-	put_name(w, nodes[from].element, true, any);
-	put_open(w, '[');
-	item = false;
-	for (uint32_t i = from; i < end; i = nodes[i].end) {
-		put_between(w, &item);
-		if (has_children(w, i))
-			write_value(w, i);
-		else
-			put_null(w);
-	}
-	put_close(w, ']');
-}
-
-/* The repetitions of one element, nodes from..end, as one or two members. */
-static void
-put_member(struct writer *w, uint32_t from, uint32_t end, bool *any)
-{
-	const struct record_node *nodes = w->r->nodes;
-	const struct pack_element *e = &w->elements[nodes[from].element];
-	bool item = false;
-
-	if (e->flags & ELEMENT_PRIMITIVE) {
-		if (e->flags & ELEMENT_REPEATS) {
-			put_primitives(w, from, end, any);
-			return;
-		}
-		if (nodes[from].len) {
-			put_name(w, nodes[from].element, false, any);
-			put_text(w, from);
-		}
-		if (has_children(w, from)) {
-			put_name(w, nodes[from].element, true, any);
-			write_value(w, from);
-		}
-		return;
-	}
-	put_name(w, nodes[from].element, false, any);
-	if (!(e->flags & ELEMENT_REPEATS)) {
-		write_value(w, from);
-		return;
-	}
-	put_open(w, '[');
-	for (uint32_t i = from; i < end; i = nodes[i].end) {
-		put_between(w, &item);
-		write_value(w, i);
-	}
-	put_close(w, ']');
-}
-
-/* Behind the repetitions of the element of node i. */
-static inline uint32_t
-run_end(const struct record *r, uint32_t i, uint32_t end)
-{
-	uint32_t element = r->nodes[i].element;
-
-	do
-		i = r->nodes[i].end;
-	while (i < end && r->nodes[i].element == element);
-	return i;
-}
-
-/* All children of node i. */
-static inline void
-put_members(struct writer *w, uint32_t i, bool *any)
-{
-	uint32_t end = w->r->nodes[i].end, next;
-
-	for (uint32_t child = i + 1; child < end && !w->out->full; child = next) {
-		next = run_end(w->r, child, end);
-		put_member(w, child, next, any);
-	}
+	return w->nodes[i].end > i + 1;
 }
 
 static void
-put_resource_type(struct writer *w, uint32_t i, bool *any)
+put_resource_type(struct fhir_writer *w, struct fhir_level *l, uint32_t i)
 {
-	struct str name = pack_text(w->pack, w->types[w->r->nodes[i].element].name);
+	struct str name = pack_text(w->pack, w->types[w->nodes[i].element].name);
 
-	put_between(w, any);
+	put_between(w, l);
 	if (!buf_room(w->out, name.len + AROUND))
 		return;
 	buf_add(w->out, w->pretty ? STR("\"resourceType\": \"") : STR("\"resourceType\":\""));
@@ -400,12 +329,12 @@ put_resource_type(struct writer *w, uint32_t i, bool *any)
 	buf_add_byte(w->out, '"');
 }
 
-/* Node i as an object: an element's children, or a resource. */
+/* Begin node i as an object: an element's children, or a resource. */
 static void
-write_value(struct writer *w, uint32_t i)
+open_object(struct fhir_writer *w, uint32_t i)
 {
-	const struct pack_element *e = &w->elements[w->r->nodes[i].element];
-	bool any = false;
+	const struct pack_element *e = &w->elements[w->nodes[i].element];
+	struct fhir_level *l;
 
 	if (e->flags & ELEMENT_RESOURCE && e->owner != PACK_NONE) {
 		if (!has_children(w, i)) {
@@ -413,66 +342,247 @@ write_value(struct writer *w, uint32_t i)
 			return;
 		}
 		i++;
-		e = &w->elements[w->r->nodes[i].element];
+		e = &w->elements[w->nodes[i].element];
 	}
 	put_open(w, '{');
+	l = fhir_writer_push(w, IN_OBJECT, i, i + 1, w->nodes[i].end);
 	if (e->owner == PACK_NONE && w->types[e->type].kind == PACK_RESOURCE)
-		put_resource_type(w, i, &any);
-	put_members(w, i, &any);
-	if (any)
-		put_close(w, '}');
-	else
-		w->depth--, buf_put_byte(w->out, '}');
+		put_resource_type(w, l, i);
 }
 
-static struct writer
-new_writer(const struct record *r, const struct pack *p, struct buf *out)
-{
-	return (struct writer){
-		.r = r,
-		.pack = p,
-		.types = p->types,
-		.elements = p->elements,
-		.names = p->text,
-		.out = out,
-		.start = out->len,
-	};
-}
-
-/* Make room at once for what node i will probably need; no harm when the limit
- * does not allow it. */
+/* A repeated primitive: the values, and the companions where there are any. */
 static void
-reserve(struct buf *out, const struct record *r, uint32_t i)
+put_primitives(struct fhir_writer *w, struct fhir_level *object, uint32_t from, uint32_t end)
 {
-	uint32_t nodes = r->nodes[i].end - i;
-	size_t guess = (size_t)nodes * 24 + AROUND +
-		       (size_t)((uint64_t)r->text_len * nodes / r->node_count);
+	const struct record_node *nodes = w->nodes;
+	bool values = false;
 
-	if (!out->sink && out->len <= out->limit && guess <= out->limit - out->len)
-		buf_reserve(out, guess);
+	for (uint32_t i = from; i < end && !values; i = nodes[i].end)
+		values = nodes[i].len > 0;
+	put_name(w, object, nodes[from].element, !values);
+	put_open(w, '[');
+	fhir_writer_push(w, values ? IN_VALUES : IN_COMPANIONS, from, from, end);
+}
+
+/* Put the repetitions of one element, nodes from..end, as one or two members
+ * into the newest level, or begin to. */
+static void
+put_member(struct fhir_writer *w, uint32_t from, uint32_t end)
+{
+	const struct record_node *nodes = w->nodes;
+	const struct pack_element *e = &w->elements[nodes[from].element];
+	struct fhir_level *object = &w->levels[w->depth - 1];
+
+	if (e->flags & ELEMENT_PRIMITIVE) {
+		if (e->flags & ELEMENT_REPEATS) {
+			put_primitives(w, object, from, end);
+			return;
+		}
+		if (nodes[from].len)
+			put_name(w, object, nodes[from].element, false);
+		if (has_children(w, from))
+			fhir_writer_push(w, IN_COMPANION, from, 0, 0);
+		if (nodes[from].len)
+			put_text(w, from);
+		return;
+	}
+	put_name(w, object, nodes[from].element, false);
+	if (!(e->flags & ELEMENT_REPEATS)) {
+		open_object(w, from);
+		return;
+	}
+	put_open(w, '[');
+	fhir_writer_push(w, IN_LIST, nodes[from].element, from, end);
+}
+
+/* Behind the repetitions of the element of node i. */
+static inline uint32_t
+run_end(const struct record_node *nodes, uint32_t i, uint32_t end)
+{
+	uint32_t element = nodes[i].element;
+
+	do
+		i = nodes[i].end;
+	while (i < end && nodes[i].element == element);
+	return i;
+}
+
+/* The members of the newest level, until one is only begun. */
+static void
+run_object(struct fhir_writer *w, struct fhir_level *l)
+{
+	unsigned depth = w->depth;
+
+	while (l->at < l->end) {
+		uint32_t from = l->at;
+
+		l->at = run_end(w->nodes, from, l->end);
+		put_member(w, from, l->at);
+		if (w->depth != depth || w->out->len >= w->enough)
+			return;
+	}
+	if (depth == 1 && !w->last) {
+		w->waiting = true;
+		return;
+	}
+	w->depth--;
+	if (l->any) {
+		put_close(w, '}');
+	} else {
+		w->indent--;
+		buf_put_byte(w->out, '}');
+	}
+}
+
+static void
+run_list(struct fhir_writer *w, struct fhir_level *l)
+{
+	unsigned depth = w->depth;
+
+	while (l->at < l->end) {
+		uint32_t i = l->at;
+
+		l->at = w->nodes[i].end;
+		put_between(w, l);
+		open_object(w, i);
+		if (w->depth != depth || w->out->len >= w->enough)
+			return;
+	}
+	/* The next part may have more of them. */
+	if (depth == 2 && !w->last && w->levels[0].at == w->levels[0].end) {
+		w->waiting = true;
+		return;
+	}
+	w->depth--;
+	put_close(w, ']');
+}
+
+static void
+run_values(struct fhir_writer *w, struct fhir_level *l)
+{
+	const struct record_node *nodes = w->nodes;
+	unsigned depth = w->depth;
+	uint32_t i;
+
+	while (l->at < l->end) {
+		i = l->at;
+		l->at = nodes[i].end;
+		put_between(w, l);
+		if (nodes[i].len)
+			put_text(w, i);
+		else
+			put_null(w);
+		if (w->depth != depth || w->out->len >= w->enough)
+			return;
+	}
+	put_close(w, ']');
+	w->depth--;
+	for (i = l->node; i < l->end && !has_children(w, i);)
+		i = nodes[i].end;
+	if (i == l->end)
+		return;
+	put_name(w, &w->levels[depth - 2], nodes[l->node].element, true);
+	put_open(w, '[');
+	fhir_writer_push(w, IN_COMPANIONS, l->node, l->node, l->end);
+}
+
+static void
+run_companions(struct fhir_writer *w, struct fhir_level *l)
+{
+	unsigned depth = w->depth;
+
+	while (l->at < l->end) {
+		uint32_t i = l->at;
+
+		l->at = w->nodes[i].end;
+		put_between(w, l);
+		if (has_children(w, i))
+			open_object(w, i);
+		else
+			put_null(w);
+		if (w->depth != depth || w->out->len >= w->enough)
+			return;
+	}
+	w->depth--;
+	put_close(w, ']');
+}
+
+static void
+run_companion(struct fhir_writer *w, struct fhir_level *l)
+{
+	uint32_t i = l->node;
+
+	w->depth--;
+	put_name(w, &w->levels[w->depth - 1], w->nodes[i].element, true);
+	open_object(w, i);
+}
+
+/* Go on until only `depth` levels are left, or it is enough. */
+static void
+run(struct fhir_writer *w, unsigned depth)
+{
+	while (fhir_writer_goes_on(w, depth)) {
+		struct fhir_level *l = &w->levels[w->depth - 1];
+
+		switch (l->kind) {
+		case IN_OBJECT:
+			run_object(w, l);
+			break;
+		case IN_LIST:
+			run_list(w, l);
+			break;
+		case IN_VALUES:
+			run_values(w, l);
+			break;
+		case IN_COMPANIONS:
+			run_companions(w, l);
+			break;
+		case IN_COMPANION:
+			run_companion(w, l);
+			break;
+		default:
+			run_string(w, l);
+			break;
+		}
+	}
+}
+
+void
+fhir_json_writer_open(struct fhir_writer *w)
+{
+	open_object(w, 0);
+}
+
+void
+fhir_json_writer_run(struct fhir_writer *w)
+{
+	run(w, 0);
 }
 
 void
 fhir_json_write(
     const struct record *r, const struct pack *p, uint32_t i, int flags, struct buf *out)
 {
-	struct writer w = new_writer(r, p, out);
+	struct fhir_writer w;
 
-	w.pretty = flags & FHIR_JSON_PRETTY;
-	reserve(out, r, i);
+	fhir_writer_init(&w, FHIR_FORMAT_JSON, flags & FHIR_JSON_PRETTY, p);
+	fhir_writer_begin(&w, r, out);
+	fhir_writer_reserve(out, r, i, NAMES);
 	if (w.elements[r->nodes[i].element].flags & ELEMENT_PRIMITIVE)
 		put_text(&w, i);
 	else
-		write_value(&w, i);
+		open_object(&w, i);
+	run(&w, 0);
 	if (w.pretty)
 		buf_put_byte(out, '\n');
+	fhir_writer_release(&w);
 }
 
 /* "name":"", the text between the quotes to be spliced. */
 static void
-put_spliced(struct writer *w, struct str name, enum splice_kind kind, bool *any)
+put_spliced(struct fhir_writer *w, struct str name, enum splice_kind kind)
 {
-	put_between(w, any);
+	put_between(w, &w->levels[w->depth - 1]);
 	if (!buf_room(w->out, name.len + AROUND))
 		return;
 	buf_add_byte(w->out, '"');
@@ -482,26 +592,40 @@ put_spliced(struct writer *w, struct str name, enum splice_kind kind, bool *any)
 	buf_add_byte(w->out, '"');
 }
 
+/* The members of node i but those two. */
+static void
+put_members_but(struct fhir_writer *w, uint32_t i, struct str one, struct str two)
+{
+	uint32_t end = w->nodes[i].end, next;
+
+	for (uint32_t child = i + 1; child < end; child = next) {
+		struct str name = pack_text(w->pack, w->elements[w->nodes[child].element].name);
+		unsigned depth = w->depth;
+
+		next = run_end(w->nodes, child, end);
+		if (str_eq(name, one) || str_eq(name, two))
+			continue;
+		put_member(w, child, next);
+		run(w, depth);
+		if (w->depth != depth)
+			return; /* out is full */
+	}
+}
+
 /* meta, with its version and time in front; node `meta`, 0: there is none. */
 static void
-put_meta(struct writer *w, uint32_t meta, bool *any)
+put_meta(struct fhir_writer *w, uint32_t meta)
 {
-	bool inner = false;
-	uint32_t next;
-
-	put_between(w, any);
+	put_between(w, &w->levels[w->depth - 1]);
 	if (!buf_room(w->out, AROUND))
 		return;
 	buf_add(w->out, STR("\"meta\":{"));
-	put_spliced(w, STR("versionId"), SPLICE_VERSION, &inner);
-	put_spliced(w, STR("lastUpdated"), SPLICE_UPDATED, &inner);
-	for (uint32_t i = meta + 1; meta && i < w->r->nodes[meta].end; i = next) {
-		struct str name = pack_text(w->pack, w->elements[w->r->nodes[i].element].name);
-
-		next = run_end(w->r, i, w->r->nodes[meta].end);
-		if (!str_is(name, "versionId") && !str_is(name, "lastUpdated"))
-			put_member(w, i, next, &inner);
-	}
+	fhir_writer_push(w, IN_OBJECT, meta, 0, 0);
+	put_spliced(w, STR("versionId"), SPLICE_VERSION);
+	put_spliced(w, STR("lastUpdated"), SPLICE_UPDATED);
+	if (meta)
+		put_members_but(w, meta, STR("versionId"), STR("lastUpdated"));
+	w->depth--;
 	if (buf_room(w->out, AROUND))
 		buf_add_byte(w->out, '}');
 }
@@ -510,31 +634,32 @@ int
 fhir_json_write_stored(const struct record *r, const struct pack *p, uint32_t i, struct str base,
     reference_entry_fn *find, void *ctx, struct arena *a, struct buf *out, struct splices *splices)
 {
-	struct writer w = new_writer(r, p, out);
 	uint32_t reference = pack_find_type(p, STR("Reference"));
-	uint32_t end = r->nodes[i].end, next;
-	bool any = false;
+	struct fhir_splicer splicer = {
+		.base = base,
+		.find = find,
+		.ctx = ctx,
+		.arena = a,
+		.splices = splices,
+		.start = out->len,
+		.reference = reference == PACK_NONE
+				 ? PACK_NONE
+				 : pack_find_element(p, reference, STR("reference")),
+	};
+	struct fhir_writer w;
 
 	*splices = (struct splices){ 0 };
-	reserve(out, r, i);
-	w.base = base;
-	w.find = find;
-	w.ctx = ctx;
-	w.arena = a;
-	w.splices = splices;
-	w.reference = reference == PACK_NONE ? PACK_NONE
-					     : pack_find_element(p, reference, STR("reference"));
+	fhir_writer_init(&w, FHIR_FORMAT_JSON, false, p);
+	fhir_writer_begin(&w, r, out);
+	fhir_writer_reserve(out, r, i, NAMES);
+	w.splicer = &splicer;
 	put_open(&w, '{');
-	put_resource_type(&w, i, &any);
-	put_spliced(&w, STR("id"), SPLICE_ID, &any);
-	put_meta(&w, record_child(r, p, i, STR("meta")), &any);
-	for (uint32_t child = i + 1; child < end; child = next) {
-		struct str name = pack_text(p, w.elements[r->nodes[child].element].name);
-
-		next = run_end(r, child, end);
-		if (!str_is(name, "id") && !str_is(name, "meta"))
-			put_member(&w, child, next, &any);
-	}
+	put_resource_type(&w, fhir_writer_push(&w, IN_OBJECT, i, 0, 0), i);
+	put_spliced(&w, STR("id"), SPLICE_ID);
+	put_meta(&w, record_child(r, p, i, STR("meta")));
+	if (!out->full)
+		put_members_but(&w, i, STR("id"), STR("meta"));
 	put_close(&w, '}');
-	return out->full || w.failed ? -1 : 0;
+	fhir_writer_release(&w);
+	return out->full || splicer.failed ? -1 : 0;
 }

@@ -1,25 +1,21 @@
 #include "mappers/fhir/fhir_xml.h"
+#include "mappers/fhir/fhir_writer.h"
 
 enum {
 	INDENT = 2,
+	NAMES = 32, /* bytes of names and brackets a node, about */
 	/* Room asked for with each piece for what stands around it: brackets,
 	 * quotes, " value", a reference. */
 	AROUND = 48,
 };
 
-struct writer {
-	const struct record *r;
-	const struct record_node *nodes;
-	const char *values; /* the record's texts */
-	const struct pack_type *types;
-	const struct pack_element *elements;
-	const char *names; /* the pack's texts */
-	struct buf *out;
-	bool pretty;
-	unsigned depth;
+/* What a level is. */
+enum {
+	IN_ELEMENT, /* the element `node`: its children at..end; `any`: its start
+		     * tag is ended */
+	IN_VALUE,   /* bytes of the value of `node`, in its attribute */
+	IN_DIV,	    /* bytes of the narrative `node` */
 };
-
-static void write_element(struct writer *w, uint32_t i, bool top);
 
 /* ---- Bytes ----------------------------------------------------------- */
 
@@ -43,7 +39,7 @@ is_plain(char c)
 
 /* Tab, LF and CR would become spaces (XML 1.0, 3.3.3); others do not come. */
 static void
-add_reference(struct writer *w, char c)
+add_reference(struct fhir_writer *w, char c)
 {
 	switch (c) {
 	case '"':
@@ -69,7 +65,7 @@ add_reference(struct writer *w, char c)
 
 /* s inside an attribute's value. There is room for s.len + AROUND. */
 static inline void
-put_escaped(struct writer *w, struct str s)
+put_escaped(struct fhir_writer *w, struct str s)
 {
 	const char *p = s.p, *end = p + s.len;
 
@@ -109,9 +105,9 @@ put_escaped(struct writer *w, struct str s)
 
 /* A new line in pretty text. There is room for AROUND. */
 static void
-put_line(struct writer *w)
+put_line(struct fhir_writer *w)
 {
-	size_t spaces = (size_t)w->depth * INDENT;
+	size_t spaces = (size_t)w->indent * INDENT;
 
 	if (!buf_room(w->out, spaces + AROUND))
 		return;
@@ -123,20 +119,14 @@ put_line(struct writer *w)
 /* ---- Elements -------------------------------------------------------- */
 
 static inline struct str
-name_of(const struct writer *w, const struct pack_element *e)
+name_of(const struct fhir_writer *w, const struct pack_element *e)
 {
 	return str_of(w->names + e->name.offset, e->name.len);
 }
 
-static inline struct str
-value_of(const struct writer *w, uint32_t i)
-{
-	return str_of(w->values + w->nodes[i].text, w->nodes[i].len);
-}
-
 /* ' name="value"' */
 static inline void
-put_attribute(struct writer *w, struct str name, struct str value)
+put_attribute(struct fhir_writer *w, struct str name, struct str value)
 {
 	if (!buf_room(w->out, name.len + value.len + AROUND))
 		return;
@@ -153,7 +143,7 @@ put_attribute(struct writer *w, struct str name, struct str value)
  * The children that are attributes. Returns whether there are other children.
  */
 static inline bool
-put_attributes(struct writer *w, uint32_t i)
+put_attributes(struct fhir_writer *w, uint32_t i)
 {
 	const struct record_node *nodes = w->nodes;
 	bool others = false;
@@ -162,27 +152,117 @@ put_attributes(struct writer *w, uint32_t i)
 		const struct pack_element *e = &w->elements[nodes[child].element];
 
 		if (e->flags & ELEMENT_ATTRIBUTE)
-			put_attribute(w, name_of(w, e), value_of(w, child));
+			put_attribute(w, name_of(w, e), fhir_writer_text(w, child));
 		else
 			others = true;
 	}
 	return others;
 }
 
-/* The children that are elements, and the end tag. */
-static void
-put_content(struct writer *w, uint32_t i, struct str name)
+/* Begin with the children that are elements. */
+static inline void
+open_content(struct fhir_writer *w, uint32_t i)
 {
-	const struct record_node *nodes = w->nodes;
-
 	if (buf_room(w->out, AROUND))
 		buf_add_byte(w->out, '>');
-	w->depth++;
-	for (uint32_t child = i + 1; child < nodes[i].end && !w->out->full;
-	     child = nodes[child].end)
-		if (!(w->elements[nodes[child].element].flags & ELEMENT_ATTRIBUTE))
-			write_element(w, child, false);
+	w->indent++;
+	fhir_writer_push(w, IN_ELEMENT, i, i + 1, w->nodes[i].end)->any = true;
+}
+
+/* A narrative stands in the text as it is. */
+static void
+put_div(struct fhir_writer *w, uint32_t i)
+{
+	if (fhir_writer_cuts(w, w->nodes[i].len))
+		fhir_writer_push(w, IN_DIV, i, 0, w->nodes[i].len);
+	else
+		buf_put_str(w->out, fhir_writer_text(w, i));
+}
+
+/* What comes behind the name of an element that has children. */
+static void
+open_element(struct fhir_writer *w, uint32_t i)
+{
+	bool others = put_attributes(w, i);
+
+	if (fhir_writer_cuts(w, w->nodes[i].len)) {
+		fhir_writer_push(
+		    w, IN_ELEMENT, i, others ? i + 1 : w->nodes[i].end, w->nodes[i].end);
+		if (buf_room(w->out, AROUND))
+			buf_add(w->out, STR(" value=\""));
+		fhir_writer_push(w, IN_VALUE, i, 0, w->nodes[i].len);
+		return;
+	}
+	if (w->nodes[i].len)
+		put_attribute(w, STR("value"), fhir_writer_text(w, i));
+	if (others)
+		open_content(w, i);
+	else if (buf_room(w->out, AROUND))
+		buf_add(w->out, STR("/>"));
+}
+
+static inline bool
+is_div(const struct fhir_writer *w, const struct pack_element *e)
+{
+	return e->flags & ELEMENT_PRIMITIVE && w->types[e->type].lexical == LEXICAL_XHTML;
+}
+
+/* The outermost element: it declares the namespace. */
+static void
+open_root(struct fhir_writer *w, uint32_t i)
+{
+	const struct pack_element *e = &w->elements[w->nodes[i].element];
+
+	if (is_div(w, e)) {
+		put_div(w, i);
+		return;
+	}
+	buf_put_byte(w->out, '<');
+	buf_put_str(w->out, name_of(w, e));
+	buf_puts(w->out, " xmlns=\"http://hl7.org/fhir\"");
+	open_element(w, i);
+}
+
+/* The element of node i, or its beginning. */
+static inline void
+put_element(struct fhir_writer *w, uint32_t i)
+{
+	const struct record_node *n = &w->nodes[i];
+	const struct pack_element *e = &w->elements[n->element];
+	struct str name = name_of(w, e);
+	bool cut = fhir_writer_cuts(w, n->len);
+
+	if (w->pretty)
+		put_line(w);
+	if (is_div(w, e)) {
+		put_div(w, i);
+		return;
+	}
+	if (!buf_room(w->out, name.len + (cut ? 0 : n->len) + 2 * AROUND))
+		return;
+	buf_add_byte(w->out, '<');
+	buf_add(w->out, name);
+	if (n->end > i + 1 || cut) {
+		open_element(w, i);
+	} else if (n->len) {
+		/* Nearly all elements, so without asking for room again. */
+		buf_add(w->out, STR(" value=\""));
+		put_escaped(w, fhir_writer_text(w, i));
+		if (buf_room(w->out, AROUND))
+			buf_add(w->out, STR("\"/>"));
+	} else {
+		buf_add(w->out, STR("/>"));
+	}
+}
+
+/* Behind the children. */
+static void
+close_element(struct fhir_writer *w, uint32_t i)
+{
+	struct str name = name_of(w, &w->elements[w->nodes[i].element]);
+
 	w->depth--;
+	w->indent--;
 	if (w->pretty)
 		put_line(w);
 	if (!buf_room(w->out, name.len + AROUND))
@@ -193,79 +273,94 @@ put_content(struct writer *w, uint32_t i, struct str name)
 	buf_add_byte(w->out, '>');
 }
 
-/* The element of node i; `top`: it declares the namespace. */
+/* The children of the newest level, until one is only begun. */
 static void
-write_element(struct writer *w, uint32_t i, bool top)
+run_element(struct fhir_writer *w, struct fhir_level *l)
 {
-	const struct record_node *n = &w->nodes[i];
-	const struct pack_element *e = &w->elements[n->element];
-	struct str name = name_of(w, e);
+	unsigned depth = w->depth;
 
-	if (w->pretty && !top)
-		put_line(w);
-	if (e->flags & ELEMENT_PRIMITIVE && w->types[e->type].lexical == LEXICAL_XHTML) {
-		buf_put_str(w->out, value_of(w, i));
-		return;
-	}
-	if (!buf_room(w->out, name.len + n->len + 2 * AROUND))
-		return;
-	buf_add_byte(w->out, '<');
-	buf_add(w->out, name);
-	if (top)
-		buf_add(w->out, STR(" xmlns=\"http://hl7.org/fhir\""));
-	if (n->end > i + 1) {
-		bool others = put_attributes(w, i);
+	if (!l->any) {
+		bool others = l->at < l->end;
 
-		if (n->len)
-			put_attribute(w, STR("value"), value_of(w, i));
-		if (others) {
-			put_content(w, i, name);
-			return;
-		}
-	} else if (n->len) {
-		/* Nearly all elements, so without asking for room again. */
-		buf_add(w->out, STR(" value=\""));
-		put_escaped(w, value_of(w, i));
 		if (buf_room(w->out, AROUND))
-			buf_add(w->out, STR("\"/>"));
+			buf_add(w->out, others ? STR(">") : STR("/>"));
+		l->any = true;
+		w->indent += others;
+		w->depth -= !others;
 		return;
 	}
-	if (buf_room(w->out, AROUND))
-		buf_add(w->out, STR("/>"));
+	for (uint32_t i = l->at, end = l->end; i < end;) {
+		uint32_t child = i;
+
+		i = w->nodes[child].end;
+		if (w->elements[w->nodes[child].element].flags & ELEMENT_ATTRIBUTE)
+			continue;
+		l->at = i;
+		put_element(w, child);
+		if (w->depth != depth || w->out->len >= w->enough)
+			return;
+	}
+	if (depth == 1 && !w->last)
+		w->waiting = true;
+	else
+		close_element(w, l->node);
 }
 
-/* Make room at once for what node i will probably need; no harm when the limit
- * does not allow it. */
 static void
-reserve(struct buf *out, const struct record *r, uint32_t i)
+run_text(struct fhir_writer *w, struct fhir_level *l)
 {
-	uint32_t nodes = r->nodes[i].end - i;
-	size_t guess = (size_t)nodes * 32 + 4 * AROUND +
-		       (size_t)((uint64_t)r->text_len * nodes / r->node_count);
+	struct str piece = fhir_writer_take(w, l);
 
-	if (!out->sink && out->len <= out->limit && guess <= out->limit - out->len)
-		buf_reserve(out, guess);
+	if (l->kind == IN_DIV)
+		buf_put_str(w->out, piece);
+	else if (buf_room(w->out, piece.len + AROUND))
+		put_escaped(w, piece);
+	if (l->at < l->end)
+		return;
+	w->depth--;
+	if (l->kind == IN_VALUE && buf_room(w->out, AROUND))
+		buf_add_byte(w->out, '"');
+}
+
+static void
+open_document(struct fhir_writer *w, uint32_t i)
+{
+	buf_puts(w->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+	if (w->pretty)
+		buf_put_byte(w->out, '\n');
+	open_root(w, i);
+}
+
+void
+fhir_xml_writer_open(struct fhir_writer *w)
+{
+	open_document(w, 0);
+}
+
+void
+fhir_xml_writer_run(struct fhir_writer *w)
+{
+	while (fhir_writer_goes_on(w, 0)) {
+		struct fhir_level *l = &w->levels[w->depth - 1];
+
+		if (l->kind == IN_ELEMENT)
+			run_element(w, l);
+		else
+			run_text(w, l);
+	}
 }
 
 void
 fhir_xml_write(const struct record *r, const struct pack *p, uint32_t i, int flags, struct buf *out)
 {
-	struct writer w = {
-		.r = r,
-		.nodes = r->nodes,
-		.values = (const char *)&r->nodes[r->node_count],
-		.types = p->types,
-		.elements = p->elements,
-		.names = p->text,
-		.out = out,
-		.pretty = flags & FHIR_XML_PRETTY,
-	};
+	struct fhir_writer w;
 
-	reserve(out, r, i);
-	buf_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+	fhir_writer_init(&w, FHIR_FORMAT_XML, flags & FHIR_XML_PRETTY, p);
+	fhir_writer_begin(&w, r, out);
+	fhir_writer_reserve(out, r, i, NAMES);
+	open_document(&w, i);
+	fhir_xml_writer_run(&w);
 	if (w.pretty)
 		buf_put_byte(out, '\n');
-	write_element(&w, i, true);
-	if (w.pretty)
-		buf_put_byte(out, '\n');
+	fhir_writer_release(&w);
 }

@@ -5,6 +5,7 @@ libmappers_a_SOURCES += \
 	mappers/fhir/fhir_read.h mappers/fhir/fhir_reader.c mappers/fhir/fhir_reader.h \
 	mappers/fhir/fhir_json_write.c \
 	mappers/fhir/fhir_subset.c mappers/fhir/fhir_subset.h \
+	mappers/fhir/fhir_writer.c mappers/fhir/fhir_writer.h \
 	mappers/fhir/fhir_xml.h mappers/fhir/fhir_xml_div.c mappers/fhir/fhir_xml_read.c \
 	mappers/fhir/fhir_xml_reader.h mappers/fhir/fhir_xml_text.c \
 	mappers/fhir/fhir_xml_write.c \

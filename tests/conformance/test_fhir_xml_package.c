@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "mappers/fhir/fhir_json.h"
+#include "mappers/fhir/fhir_writer.h"
 #include "mappers/fhir/fhir_xml.h"
 #include "tests/tap.h"
 
@@ -97,8 +98,33 @@ json_survives(struct trip *t, const struct record *r)
 	return str_eq(buf_str(&t->out), buf_str(&t->again));
 }
 
+/* In small steps it is what it is at once. */
+static bool
+is_same_in_steps(struct trip *t, const struct record *r)
+{
+	bool same = true;
+
+	for (int form = 0; form < 4; form++) {
+		enum fhir_format format = form & 1 ? FHIR_FORMAT_XML : FHIR_FORMAT_JSON;
+		struct fhir_writer w;
+
+		buf_clear(&t->out);
+		buf_clear(&t->again);
+		fhir_write(format, form & 2, r, t->pack, 0, &t->out);
+		fhir_writer_init(&w, format, form & 2, t->pack);
+		fhir_writer_add(&w, r, true);
+		while (!fhir_writer_put(&w, t->again.len + 1, &t->again))
+			;
+		fhir_writer_release(&w);
+		same &= str_eq(buf_str(&t->out), buf_str(&t->again));
+	}
+	buf_clear(&t->out);
+	buf_clear(&t->again);
+	return same;
+}
+
 struct totals {
-	unsigned files, read, same, canonical, alone, broken;
+	unsigned files, read, stepped, same, canonical, alone, broken;
 };
 
 /* XML definitions that the JSON package does not have. */
@@ -119,6 +145,7 @@ try_json(const char *folder, const char *name, struct record_builder *b, struct 
 	r = load(folder, name, &t.in) ? read_json(&t, buf_str(&t.in)) : NULL;
 	if (r && t.findings.count == 0) {
 		n->read++;
+		n->stepped += is_same_in_steps(&t, r);
 		if (json_survives(&t, r))
 			n->same++;
 		else {
@@ -274,6 +301,7 @@ try_json_folder(const char *folder, struct record_builder *b)
 	closedir(dir);
 	printf("# %u files of JSON, %u without findings\n", n.files, n.read);
 	ok(n.read > 5000, "the JSON package is whole");
+	is_int(n.stepped, n.read, "written in steps, both formats, compact and pretty: the same");
 	is_int(n.same, n.read, "JSON to XML, compact and pretty, to JSON");
 }
 
