@@ -126,6 +126,28 @@ take(struct arena *a, size_t size, size_t align)
 	return p;
 }
 
+void
+arena_drop(struct arena *a, const void *p)
+{
+	struct arena_block **at = &a->block, *b, *older;
+
+	/* Larger blocks were made for one piece each. */
+	while (*at && ((*at)->data != p || (*at)->size <= BLOCK_MOST))
+		at = &(*at)->older;
+	b = *at;
+	if (!b)
+		return;
+	older = b->older;
+	if (b == a->block) {
+		a->next = older ? older->data + older->used : NULL;
+		a->end = older ? older->data + older->size : NULL;
+		b->used = b->size;
+		a->block = older;
+	}
+	*at = older;
+	give_back(a, b);
+}
+
 void *
 arena_alloc(struct arena *a, size_t size)
 {

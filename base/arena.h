@@ -61,6 +61,12 @@ char *arena_alloc_bytes(struct arena *a, size_t size);
  */
 void *arena_grow(struct arena *a, void *p, size_t old_size, size_t new_size);
 
+/*
+ * Give the piece at p back before its time where it is longer than a mebibyte;
+ * else nothing is done. It is not to be used any more in either case.
+ */
+void arena_drop(struct arena *a, const void *p);
+
 /* A zeroed piece for one object of the type. */
 #define ARENA_NEW(a, type) ((type *)arena_zalloc((a), sizeof(type)))
 

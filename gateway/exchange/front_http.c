@@ -34,7 +34,8 @@ transform(struct exchange *x)
 
 	x->heavy = x->heavy || h->format.pretty || h->answer_format == FHIR_FORMAT_XML ||
 		   x->batch.kind != BATCH_SINGLE || h->route.method == FHIR_PATCH ||
-		   h->route.operation || !(flags & (INTERACTION_POINT | INTERACTION_WRITES));
+		   h->route.operation || h->format.part ||
+		   !(flags & (INTERACTION_POINT | INTERACTION_WRITES));
 	if (x->batch.kind == BATCH_SINGLE)
 		x->batch.calls->may_stream = true;
 	if (!(flags & INTERACTION_WRITES))

@@ -2,7 +2,10 @@
 #include "gateway/fhir/patch.h"
 
 #include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
 #include "gateway/config.h"
+#include "gateway/fhir/answer_source.h"
 #include "gateway/fhir/outcome.h"
 #include "gateway/gateway.h"
 #include "gateway/net/gzip.h"
@@ -10,9 +13,6 @@
 enum {
 	OUTCOME_MOST = 4 << 20,
 	MOST_HEADERS = 16,
-	/* Memory for an answer's record: what any may have, and by its JSON. */
-	SCRATCH_FREE = 1 << 20,
-	SCRATCH_FACTOR = 8,
 	GZIP_FROM = 1024,
 	GZIP_ON_LOOP = 64 << 10, /* well under a millisecond */
 };
@@ -47,39 +47,18 @@ use_made(struct http_exchange *h, struct buf *b)
 	h->x.batch.body = buf_str(b);
 }
 
+/* The answer could not be made. */
 static enum outcome
-fail_too_large(struct exchange *x)
+fail_answer(struct exchange *x, const struct error *err)
 {
-	return exchange_fail(x, x->written ? 500 : 413, "too-costly", STR(""),
-	    x->written ? "it was done, but the answer is too large in this format; ask for less "
-			 "with Prefer: return=minimal"
-		       : "the answer is too large in this format; ask for less of it");
-}
-
-/* The body, which is compact JSON, in the format that was asked for. */
-static enum outcome
-write_anew(struct http_exchange *h, struct worker *w)
-{
-	/* It was read strictly when it came. */
-	struct fhir_read_options options = { .lenient = true, .type = PACK_NONE };
-	struct str body = h->x.batch.body;
-	struct findings findings;
-	const struct record *r;
-	struct arena a;
-	struct buf *out = new_made(h);
-
-	arena_init(&a, SCRATCH_FREE + SCRATCH_FACTOR * body.len, ARENA_WIPE);
-	findings_init(&findings, &a, 1);
-	r = fhir_read(FHIR_FORMAT_JSON, body, &options, &w->builder, &a, &findings);
-	if (r)
-		fhir_write(h->answer_format, h->format.pretty, r, h->x.gateway->pack, 0, out);
-	arena_release(&a);
-	if (!r || out->full) {
-		drop_made(out);
-		return fail_too_large(&h->x);
-	}
-	use_made(h, out);
-	return DONE;
+	if (err->kind == ERROR_LIMIT)
+		return exchange_fail(x, x->written ? 500 : 413, "too-costly", STR(""), "%s%s%s",
+		    x->written ? "it was done, but " : "", err->text,
+		    x->written ? "; Prefer: return=minimal asks for no more than that" : "");
+	log_event(LOG_ERROR, "store failed", "error=%s", err->text);
+	return exchange_fail(x, 500, NULL, STR(""),
+	    "the store could not carry this out; tell whoever runs this gateway, whose log says "
+	    "why");
 }
 
 /* Compress where the client takes it, it is worth it, and nobody waits for
@@ -101,28 +80,79 @@ compress(struct http_exchange *h)
 	h->packed = true;
 }
 
+/* The body is what is stored: it may go out as it lies, all of it at once where
+ * it is not long and no one waits for its compression. */
+static bool
+is_ready(const struct http_exchange *h, const struct fhir_call *c)
+{
+	size_t most = h->gzip && !h->x.heavy ? GZIP_ON_LOOP : HTTP_WHOLE_MOST;
+
+	return !http_is_anew(h) && fhir_subset_is_whole(&c->subset) && c->body.len <= most;
+}
+
+/* Make the answer of a source, or its beginning. */
+static enum outcome
+begin_answer(struct http_exchange *h, struct worker *w, struct answer_source *source,
+    const struct fhir_subset *subset)
+{
+	struct buf *whole = new_made(h);
+	struct error err;
+	int rc;
+
+	http_stream_new(h, source, subset);
+	rc = http_stream_try(h, w, whole, &err);
+	if (rc == 1) {
+		http_stream_drop(h);
+		use_made(h, whole);
+		compress(h);
+		return DONE;
+	}
+	drop_made(whole);
+	return rc == 0 ? DONE : fail_answer(&h->x, &err);
+}
+
+static enum outcome
+finish_single(struct http_exchange *h, struct worker *w, struct fhir_call *c)
+{
+	struct answer_source *source = c->source;
+
+	h->x.status = c->status;
+	if (!source && !c->body.len)
+		return DONE;
+	if (!source && is_ready(h, c)) {
+		h->x.batch.body = c->body;
+		compress(h);
+		return DONE;
+	}
+	if (source)
+		return begin_answer(h, w, source, &c->subset);
+	source = answer_source_of(c->body, h->x.arena);
+	if (!source)
+		return exchange_fail(&h->x, 500, NULL, STR(""), "the request is too large");
+	/* Nothing long is made on a loop: then there is no beginning yet. */
+	if (h->x.heavy && (http_is_anew(h) || !fhir_subset_is_whole(&c->subset)))
+		return begin_answer(h, w, source, &c->subset);
+	http_stream_new(h, source, &c->subset);
+	if (!h->gzip && !http_is_anew(h) && fhir_subset_is_whole(&c->subset))
+		h->length = c->body.len;
+	return DONE;
+}
+
 enum outcome
 http_exchange_finish(struct exchange *x, struct worker *w)
 {
+	static const struct fhir_subset all;
 	struct http_exchange *h = http_of(x);
 	struct fhir_batch *b = &x->batch;
+	struct answer_source *source;
 
-	if (b->kind != BATCH_SINGLE) {
-		if (batch_compose(b) != 0)
-			return exchange_fail_batch(x);
-	} else {
-		b->body = b->calls->body;
-		b->status = b->calls->status;
-	}
+	if (b->kind == BATCH_SINGLE)
+		return finish_single(h, w, b->calls);
+	source = batch_answer(b);
+	if (!source)
+		return exchange_fail_batch(x);
 	x->status = b->status;
-	if (!b->body.len)
-		return DONE;
-	if (b->kind == BATCH_SINGLE && b->calls->rest)
-		return http_stream_new(h, w) == 0 ? DONE : fail_too_large(x);
-	if ((h->format.pretty || h->answer_format != FHIR_FORMAT_JSON) && write_anew(h, w) != DONE)
-		return FAILED;
-	compress(h);
-	return DONE;
+	return begin_answer(h, w, source, &all);
 }
 
 /* Nothing could be noted: the arena is full. */
@@ -171,6 +201,7 @@ http_exchange_refuse(struct exchange *x)
 	}
 	use_made(h, out);
 	h->packed = false;
+	h->length = 0;
 	arena_release(&spare);
 }
 
@@ -263,14 +294,16 @@ http_exchange_send(struct exchange *x)
 	struct http_exchange *h = http_of(x);
 	struct fields f = { .count = 0 };
 	char allow[64];
-	struct http_answer a = { .status = x->status, .close = h->close };
+	struct http_answer a = { .status = x->status, .close = h->close, .length = h->length };
+	bool has_body;
 
 	if (x->status != 204 && x->status != 304)
 		a.body = x->batch.body;
-	if (a.body.len)
+	has_body = a.body.len || h->stream;
+	if (has_body)
 		put_field(&f, "Content-Type",
 		    h->answer_format == FHIR_FORMAT_XML ? STR(FHIR_XML_TYPE) : STR(FHIR_JSON_TYPE));
-	if (a.body.len && h->packed)
+	if (has_body && h->packed)
 		put_field(&f, "Content-Encoding", STR("gzip"));
 	put_field(&f, "Vary", STR("Accept, Accept-Encoding"));
 	put_field(&f, "X-Request-Id", str_from(x->id));

@@ -11,7 +11,12 @@
 #include "gateway/net/http_body.h"
 #include "mappers/fhir/fhir_format.h"
 
+struct answer_source;
 struct http_stream;
+
+enum {
+	HTTP_WHOLE_MOST = 1 << 20, /* longer answers go out in pieces */
+};
 
 struct http_exchange {
 	struct exchange x;
@@ -34,6 +39,7 @@ struct http_exchange {
 	struct buf *made;	    /* holds the answer's body, where it was written anew;
 				 * NULL: it was not */
 	struct http_stream *stream; /* an answer in pieces; NULL: it is whole */
+	uint64_t length;	    /* of it; 0: not known */
 	const char *interaction;
 	char challenge[ACCESS_CHALLENGE_TEXT];
 };
@@ -42,6 +48,13 @@ static inline struct http_exchange *
 http_of(struct exchange *x)
 {
 	return (struct http_exchange *)x;
+}
+
+/* Is the answer another text than what is stored? */
+static inline bool
+http_is_anew(const struct http_exchange *h)
+{
+	return h->format.pretty || h->answer_format != FHIR_FORMAT_JSON;
 }
 
 /* http_identify.c: who is it, what do they ask for, and may they, from the
@@ -62,12 +75,22 @@ void http_exchange_refuse(struct exchange *x);
 /* Send it. */
 void http_exchange_send(struct exchange *x);
 
-/* http_stream.c: answers in pieces, each made when the client has taken enough
- * of those before. */
+/* http_stream.c: long answers, in pieces, each made when the client has taken
+ * enough of those before. */
 
-/* Begin with the single call's body, whose rest is to come: the first piece is
- * made of it. Returns 0, or -1 when it cannot be made in the format. */
-int http_stream_new(struct http_exchange *h, struct worker *w);
+/* Answer with what the source gives, each part cut to the subset, in the
+ * format and coding of the answer. */
+void http_stream_new(
+    struct http_exchange *h, struct answer_source *source, const struct fhir_subset *subset);
+
+/*
+ * Make the beginning. Returns 1 when that is all: it is in whole, not packed,
+ * and the stream has done its work; 0 when there is more, and the stream has
+ * it; -1 with *err set when it cannot be made. Not called, the first piece is
+ * made when the answer is sent.
+ */
+int
+http_stream_try(struct http_exchange *h, struct worker *w, struct buf *whole, struct error *err);
 
 /* Nothing was sent of it. Freeing none is fine. */
 void http_stream_drop(struct http_exchange *h);

@@ -1,191 +1,189 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "gateway/exchange/http_exchange.h"
-#include "gateway/fhir/bundle_source.h"
+#include "gateway/fhir/answer_source.h"
 #include "gateway/gateway.h"
 #include "gateway/net/gzip.h"
+#include "mappers/fhir/fhir_writer.h"
 
 enum {
-	/* Memory for the record of a piece: what any may have, and by its JSON. */
+	PIECE = 256 << 10,
+	/* Memory for a part's record: what any may have, and by its JSON. */
 	SCRATCH_FREE = 1 << 20,
 	SCRATCH_FACTOR = 8,
+	/* Room for a part is kept for the next one up to here. */
+	ROOM_KEPT = 2 * ANSWER_PART,
 };
 
 /*
- * Pieces are made in the worker lane, one at a time; while one is there the
- * lane has the stream. Nobody waits in a lane for a client: the next is asked
- * for when the connection has room.
+ * source → (record → part of it → writer) → (gzip) → pieces. A part that only
+ * goes out as it is needs neither record nor writer. Pieces are made in the
+ * worker lane, one at a time; while one is there the lane has the stream. Nobody
+ * waits in a lane for a client: the next is asked for when the connection has
+ * room.
  */
 struct http_stream {
-	struct bundle_source *source;
+	struct answer_source *source;
+	const struct fhir_subset *subset;
+	bool anew;	    /* parts are written anew, from records */
+	struct buf room;    /* for parts */
+	struct buf plain;   /* what is packed next */
+	struct str text;    /* of the newest part, what is still to go out */
+	struct arena arena; /* of the newest part's record */
+	bool writing;	    /* the writer is not at its end */
+	struct fhir_writer writer;
 	struct gzip *gzip; /* NULL: not packed */
 	struct buf piece;  /* in the wire's form */
-	bool last;	   /* the piece is the last one */
+	bool ended;	   /* the piece is the last one */
 	bool failed;	   /* it could not be made: err says why */
 	bool working;	   /* a lane has it */
 	struct error err;
 };
 
-/* What stands around the entries of a Bundle that has nothing else. */
 static void
-around(const struct http_exchange *h, struct str *before, struct str *behind)
+init_wiped(struct buf *b, size_t limit)
 {
-	bool pretty = h->format.pretty;
-
-	if (h->answer_format == FHIR_FORMAT_XML) {
-		*before = pretty ? STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-				       "<Bundle xmlns=\"http://hl7.org/fhir\">")
-				 : STR("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
-				       "<Bundle xmlns=\"http://hl7.org/fhir\">");
-		*behind = pretty ? STR("\n</Bundle>\n") : STR("</Bundle>");
-	} else {
-		*before = STR("{\n  \"resourceType\": \"Bundle\",\n  \"entry\": [");
-		*behind = STR("\n  ]\n}\n");
-	}
+	buf_init(b, limit);
+	b->wipe = true;
 }
 
-/*
- * Write the Bundle in the answer's format to the stream's piece, without its
- * beginning (but the first) and its end (but the last), which only stand around
- * the entries.
- */
-static int
-convert(struct http_exchange *h, struct worker *w, struct str json, bool first)
+void
+http_stream_new(
+    struct http_exchange *h, struct answer_source *source, const struct fhir_subset *subset)
 {
-	struct fhir_read_options options = { .lenient = true, .type = PACK_NONE };
-	struct http_stream *s = h->stream;
-	struct findings findings;
-	struct str text, before, behind;
-	const struct record *r;
-	struct arena a;
-	struct buf out;
-	int rc = -1;
-
-	around(h, &before, &behind);
-	arena_init(&a, SCRATCH_FREE + SCRATCH_FACTOR * json.len, ARENA_WIPE);
-	buf_init(&out, h->x.gateway->fhir.max_answer);
-	out.wipe = true;
-	findings_init(&findings, &a, 1);
-	r = fhir_read(FHIR_FORMAT_JSON, json, &options, &w->builder, &a, &findings);
-	if (r)
-		fhir_write(h->answer_format, h->format.pretty, r, h->x.gateway->pack, 0, &out);
-	text = buf_str(&out);
-	if (r && !out.full && (first || str_starts(text, before)) && str_ends(text, behind)) {
-		if (!s->last)
-			text.len -= behind.len;
-		if (!first) {
-			text = str_from_index(text, before.len);
-			if (h->answer_format == FHIR_FORMAT_JSON)
-				buf_put_byte(&s->piece, ',');
-		}
-		buf_put_str(&s->piece, text);
-		rc = 0;
-	}
-	buf_release(&out);
-	arena_release(&a);
-	return rc;
-}
-
-static int
-compress_piece(struct http_stream *s)
-{
-	struct buf packed;
-	int rc;
-
-	if (!s->gzip)
-		return 0;
-	buf_init(&packed, s->piece.limit);
-	packed.wipe = true;
-	rc = gzip_feed(s->gzip, buf_str(&s->piece), s->last, &packed);
-	buf_release(&s->piece);
-	s->piece = packed;
-	return rc;
-}
-
-static bool
-is_anew(const struct http_exchange *h)
-{
-	return h->format.pretty || h->answer_format != FHIR_FORMAT_JSON;
-}
-
-int
-http_stream_new(struct http_exchange *h, struct worker *w)
-{
-	struct fhir_call *c = h->x.batch.calls;
 	struct http_stream *s = xcalloc(1, sizeof(*s));
-	struct buf whole;
-	int rc;
+	size_t most = h->x.gateway->fhir.max_answer;
 
 	h->stream = s;
-	s->source = c->rest;
-	buf_init(&s->piece, h->x.gateway->fhir.max_answer);
-	s->piece.wipe = true;
+	s->source = source;
+	s->subset = subset;
+	s->anew = http_is_anew(h) || !fhir_subset_is_whole(subset);
+	init_wiped(&s->room, most);
+	init_wiped(&s->plain, most);
+	init_wiped(&s->piece, most);
+	arena_init(&s->arena, 0, ARENA_WIPE);
+	fhir_writer_init(&s->writer, h->answer_format, h->format.pretty, h->x.gateway->pack);
 	if (h->gzip)
 		s->gzip = gzip_new();
 	h->packed = h->gzip;
-	if (!is_anew(h)) {
-		buf_put_str(&s->piece, c->body);
-		return compress_piece(s);
-	}
-	buf_init(&whole, SIZE_MAX);
-	whole.wipe = true;
-	buf_put_str(&whole, c->body);
-	buf_puts(&whole, "]}");
-	rc = convert(h, w, buf_str(&whole), true);
-	buf_release(&whole);
-	return rc == 0 ? compress_piece(s) : -1;
-}
-
-static void
-release(struct http_exchange *h)
-{
-	struct http_stream *s = h->stream;
-
-	h->stream = NULL;
-	gzip_free(s->gzip);
-	buf_release(&s->piece);
-	free(s);
 }
 
 void
 http_stream_drop(struct http_exchange *h)
 {
-	if (h->stream)
-		release(h);
+	struct http_stream *s = h->stream;
+
+	if (!s)
+		return;
+	h->stream = NULL;
+	h->packed = false;
+	gzip_free(s->gzip);
+	fhir_writer_release(&s->writer);
+	arena_release(&s->arena);
+	buf_release(&s->room);
+	buf_release(&s->plain);
+	buf_release(&s->piece);
+	free(s);
 }
 
-/* Make the next piece. In the lane. */
+static void
+trim_room(struct http_stream *s)
+{
+	if (s->room.cap > ROOM_KEPT)
+		buf_release(&s->room);
+}
+
+/* Give the writer the newest part as a record. */
 static int
-make_piece(struct http_exchange *h, struct worker *w)
+read_part(struct http_stream *s, struct worker *w)
+{
+	/* It was read strictly when it came. */
+	struct fhir_read_options options = { .lenient = true, .type = PACK_NONE };
+	struct findings findings;
+	const struct record *r;
+	struct error err = { 0 };
+
+	arena_init(&s->arena, SCRATCH_FREE + SCRATCH_FACTOR * s->text.len, ARENA_WIPE);
+	findings_init(&findings, &s->arena, 1);
+	r = fhir_read(FHIR_FORMAT_JSON, s->text, &options, &w->builder, &s->arena, &findings);
+	if (s->source->arena)
+		arena_drop(s->source->arena, s->text.p);
+	s->text = STR("");
+	trim_room(s);
+	if (r && !fhir_subset_is_whole(s->subset)) {
+		const struct record *all = r;
+
+		r = fhir_subset(all, 0, s->subset, &w->builder, &s->arena, &err);
+		arena_drop(&s->arena, all);
+	}
+	if (!r)
+		return error_set(&s->err, ERROR_LIMIT,
+		    "the answer is too large in this format; ask for less of it");
+	fhir_writer_add(&s->writer, r, s->source->ended);
+	s->writing = true;
+	return 0;
+}
+
+static int
+next_part(struct http_stream *s, struct worker *w)
+{
+	buf_clear(&s->room);
+	trim_room(s);
+	if (s->source->next(s->source, w->reader, s->anew, &s->room, &s->text, &s->err) != 0)
+		return -1;
+	return s->anew ? read_part(s, w) : 0;
+}
+
+/* Put text on out until that has enough or all is put. */
+static int
+fill(struct http_stream *s, struct worker *w, size_t enough, struct buf *out)
+{
+	while (out->len < enough && !s->ended) {
+		if (s->writing) {
+			s->writing = !fhir_writer_put(&s->writer, enough, out);
+			if (!s->writing)
+				arena_release(&s->arena);
+		} else if (s->text.len) {
+			size_t n = s->text.len < enough - out->len ? s->text.len
+								   : enough - out->len;
+
+			buf_put(out, s->text.p, n);
+			s->text = str_from_index(s->text, n);
+		} else if (!s->source->ended) {
+			if (next_part(s, w) != 0)
+				return -1;
+		}
+		s->ended = s->source->ended && !s->writing && !s->text.len;
+		if (out->full)
+			return error_set(&s->err, ERROR_LIMIT, "a value is too large to be sent");
+	}
+	return 0;
+}
+
+static int
+pack(struct http_stream *s, struct str plain)
+{
+	if (gzip_feed(s->gzip, plain, s->ended, &s->piece) != 0)
+		return error_set(&s->err, ERROR_LIMIT, "a piece is too large when packed");
+	return 0;
+}
+
+int
+http_stream_try(struct http_exchange *h, struct worker *w, struct buf *whole, struct error *err)
 {
 	struct http_stream *s = h->stream;
-	bool anew = is_anew(h);
-	struct bundle_writer writer = { .entries = 1 };
-	struct buf json;
-	int rc;
+	int rc = fill(s, w, HTTP_WHOLE_MOST, whole);
 
-	buf_init(&json, h->x.gateway->fhir.max_answer);
-	json.wipe = true;
-	writer.out = &json;
-	if (anew) {
-		buf_puts(&json, "{\"resourceType\":\"Bundle\"");
-		writer.entries = 0;
+	if (rc == 0 && !s->ended) {
+		if (s->gzip)
+			rc = pack(s, buf_str(whole));
+		else
+			buf_put_str(&s->piece, buf_str(whole));
 	}
-	rc = bundle_source_put(s->source, w->reader, BUNDLE_PIECE, &writer, &s->err);
-	s->last = bundle_source_is_empty(s->source);
-	if (anew || s->last)
-		bundle_end(&writer);
-	buf_clear(&s->piece);
-	if (rc == 0 && anew)
-		rc = convert(h, w, buf_str(&json), false) == 0
-			 ? 0
-			 : error_set(&s->err, ERROR_LIMIT, "a piece is too large in this format");
-	else if (rc == 0)
-		buf_put_str(&s->piece, buf_str(&json));
-	if (rc == 0 && (json.full || s->piece.full || compress_piece(s) != 0))
-		rc = error_set(&s->err, ERROR_LIMIT, "a piece is too large");
-	buf_release(&json);
-	return rc;
+	if (rc == 0)
+		return s->ended;
+	*err = s->err;
+	return -1;
 }
 
 static struct http_exchange *
@@ -194,12 +192,16 @@ of_task(struct task *t)
 	return http_of((struct exchange *)((char *)t - offsetof(struct exchange, task)));
 }
 
+/* Make the next piece. In the lane. */
 static void
 run(void *state, struct task *t)
 {
-	struct http_exchange *h = of_task(t);
+	struct http_stream *s = of_task(t)->stream;
+	struct buf *out = s->gzip ? &s->plain : &s->piece;
 
-	h->stream->failed = make_piece(h, state) != 0;
+	buf_clear(out);
+	s->failed = fill(s, state, PIECE, out) != 0 ||
+		    (s->gzip && pack(s, buf_str(&s->plain)) != 0);
 }
 
 /* All of it went out (or not): the exchange goes with the request. */
@@ -210,7 +212,7 @@ end(struct http_exchange *h, bool whole)
 
 	if (s->failed)
 		log_event(LOG_ERROR, "answer-cut", "exchange=%s\terror=%s", h->x.id, s->err.text);
-	release(h);
+	http_stream_drop(h);
 	if (whole)
 		http_finish(h->r);
 	else
@@ -230,7 +232,7 @@ send_piece(struct http_exchange *h)
 	}
 	rc = http_write(h->r, buf_str(&s->piece));
 	buf_clear(&s->piece);
-	if (rc < 0 || s->last) {
+	if (rc < 0 || s->ended) {
 		end(h, rc >= 0);
 		return false;
 	}

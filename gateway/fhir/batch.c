@@ -4,8 +4,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "gateway/fhir/answer_source.h"
 #include "gateway/fhir/bundle.h"
 #include "gateway/fhir/outcome.h"
+#include "gateway/fhir/part.h"
 #include "gateway/fhir/patch.h"
 #include "gateway/fhir/write.h"
 
@@ -307,50 +309,80 @@ put_answer(struct fhir_batch *b, struct bundle_writer *w, struct fhir_call *c)
 {
 	bool writes = c->route.interaction && !c->route.operation &&
 		      c->route.interaction->flags & INTERACTION_WRITES;
+	bool shown = !writes || c->prefer == RETURN_REPRESENTATION;
 	struct bundle_entry e = {
-		.status = c->status,
-		.location = c->location,
-		.version = c->version,
-		.updated = c->updated,
+		.location = c->location, .version = c->version, .updated = c->updated
 	};
+	struct part_cutter cutter;
 	struct buf outcome;
+	struct error err;
 
+	part_cutter_init(&cutter, b->service, &c->subset);
 	buf_init(&outcome, 1 << 20);
+	if (!call_failed(c) && c->prefer == RETURN_OUTCOME && writes) {
+		e.outcome = c->body;
+	} else if (!call_failed(c) && shown && c->body.len && c->route.method != FHIR_HEAD) {
+		e.resource = part_cut(&cutter, c->body, &err);
+		if (!e.resource.p)
+			call_fail_error(c, &err);
+	}
 	if (call_failed(c)) {
 		outcome_write(b->service->pack, &c->findings, 0, &outcome);
 		e.outcome = buf_str(&outcome);
-	} else if (c->prefer == RETURN_OUTCOME && writes) {
-		e.outcome = c->body;
-	} else if ((!writes || c->prefer == RETURN_REPRESENTATION) &&
-		   c->route.method != FHIR_HEAD) {
-		e.resource = c->body;
 	}
+	e.status = c->status;
 	bundle_put(w, &e);
 	buf_release(&outcome);
+	part_cutter_release(&cutter);
 }
 
-int
-batch_compose(struct fhir_batch *b)
+/* The answers of a transaction or batch, entry by entry. */
+struct batch_source {
+	struct answer_source source;
+	struct fhir_batch *batch;
+	uint32_t next; /* of the calls */
+	bool begun;
+};
+
+static int
+next_part(struct answer_source *source, struct store_reader *r, bool apart, struct buf *room,
+    struct str *part, struct error *err)
 {
+	struct batch_source *s = (struct batch_source *)source;
+	struct fhir_batch *b = s->batch;
+	struct bundle_writer w = { .out = room, .entries = apart ? 0 : s->next };
 	struct bundle_head head = {
 		.type = b->kind == BATCH_TRANSACTION ? "transaction-response" : "batch-response",
 		.total = UINT64_MAX,
 	};
-	struct bundle_writer w;
-	struct buf out;
 
-	buf_init(&out, b->service->max_answer);
-	out.wipe = true;
-	bundle_begin(&w, &out, &head);
-	for (uint32_t i = 0; i < b->count; i++)
-		put_answer(b, &w, &b->calls[i]);
-	bundle_end(&w);
-	b->body = out.full ? (struct str){ NULL, 0 } : str_dup(b->arena, buf_str(&out));
-	buf_release(&out);
-	if (!b->body.p)
-		return batch_fail(b, 500, "too-costly",
-		    "it was done, but the answer is too large; ask for less with Prefer: "
-		    "return=minimal");
+	(void)r;
+	if (!s->begun)
+		bundle_begin(&w, room, &head);
+	else if (apart)
+		buf_puts(room, "{\"resourceType\":\"Bundle\"");
+	s->begun = true;
+	while (s->next < b->count && room->len < ANSWER_PART)
+		put_answer(b, &w, &b->calls[s->next++]);
+	source->ended = s->next == b->count;
+	if (apart || source->ended)
+		bundle_end(&w);
+	*part = buf_str(room);
+	return room->full ? error_set(err, ERROR_LIMIT, "an entry of the answer is too large") : 0;
+}
+
+struct answer_source *
+batch_answer(struct fhir_batch *b)
+{
+	struct batch_source *s = ARENA_NEW(b->arena, struct batch_source);
+
+	if (!s) {
+		batch_fail(b, 500, "too-costly",
+		    "it was done, but there is no room to say so; send less at a time");
+		return NULL;
+	}
+	s->source.next = next_part;
+	s->batch = b;
 	b->status = 200;
-	return 0;
+	return &s->source;
 }

@@ -35,7 +35,7 @@ struct fhir_batch {
 	uint32_t owner_count;
 	struct reference_table *references; /* of a transaction, or with processors */
 
-	struct str body;	   /* the answer of a transaction or batch */
+	struct str body;	   /* the answer, where it is not sent in pieces */
 	int status;		   /* 400 and above: the whole failed */
 	struct findings *findings; /* of the whole: the exchange's */
 };
@@ -94,8 +94,9 @@ void batch_run_reads(struct fhir_batch *b, struct store_reader *r);
  */
 bool batch_is_overtaken(const struct fhir_batch *b);
 
-/* Of a Bundle: write the answer Bundle. -1 when it grew too large. */
-int batch_compose(struct fhir_batch *b);
+/* Of a Bundle: the answer Bundle, written as it is asked for; b must stay as it
+ * is meanwhile. NULL when the arena is full: the whole has failed. */
+struct answer_source *batch_answer(struct fhir_batch *b);
 
 /*
  * A failed call is the whole's failure: its status and findings become those

@@ -6,11 +6,10 @@
 
 enum {
 	ENTRY_MOST = 128 << 20, /* memory of one resource while it is put */
-	WHOLE_MOST = 1 << 20,	/* longer Bundles go out in pieces */
 };
 
-bool
-bundle_source_is_empty(const struct bundle_source *s)
+static bool
+is_empty(const struct bundle_source *s)
 {
 	return s->next == s->page.count && !s->warnings.len;
 }
@@ -60,9 +59,11 @@ put_version(struct bundle_source *s, const struct store_version *v, struct store
 	return 0;
 }
 
-int
-bundle_source_put(struct bundle_source *s, struct store_reader *r, size_t enough,
-    struct bundle_writer *w, struct error *err)
+/* Put the next entries on w, until there are no more or w->out has enough; at
+ * least one. */
+static int
+put_entries(
+    struct bundle_source *s, struct store_reader *r, struct bundle_writer *w, struct error *err)
 {
 	struct part_cutter cutter;
 	struct arena a;
@@ -75,21 +76,41 @@ bundle_source_put(struct bundle_source *s, struct store_reader *r, size_t enough
 			break;
 		arena_reset(&a);
 		rc = put_version(s, &s->page.at[s->next++], r, &cutter, &a, w, err);
-	} while (rc == 0 && w->out->len < enough);
+	} while (rc == 0 && w->out->len < ANSWER_PART);
 	part_cutter_release(&cutter);
 	arena_release(&a);
-	if (rc == 0 && s->warnings.len && s->next == s->page.count && w->out->len < enough) {
+	if (rc == 0 && s->warnings.len && s->next == s->page.count && w->out->len < ANSWER_PART) {
 		bundle_put(w, &(struct bundle_entry){
 				  .resource = s->warnings,
 				  .search_mode = "outcome",
 			      });
 		s->warnings = STR("");
 	}
-	if (rc == 0 && w->out->full)
-		rc = error_set(err, ERROR_LIMIT,
-		    "the page is too large; ask for fewer with "
-		    "_count");
 	return rc;
+}
+
+static int
+next_part(struct answer_source *source, struct store_reader *r, bool apart, struct buf *room,
+    struct str *part, struct error *err)
+{
+	struct bundle_source *s = (struct bundle_source *)source;
+	struct bundle_writer w = { .out = room, .entries = apart ? 0 : s->entries };
+
+	if (!s->begun)
+		buf_put_str(room, s->head);
+	else if (apart)
+		buf_puts(room, "{\"resourceType\":\"Bundle\"");
+	s->begun = true;
+	if (put_entries(s, r, &w, err) != 0)
+		return -1;
+	s->entries = w.entries;
+	source->ended = is_empty(s);
+	if (apart || source->ended)
+		bundle_end(&w);
+	*part = buf_str(room);
+	return room->full
+		   ? error_set(err, ERROR_LIMIT, "the page is too large; ask for fewer with _count")
+		   : 0;
 }
 
 /* What is given out, for the audit entry. */
@@ -120,34 +141,55 @@ fail_too_large(struct fhir_call *c)
 	    c, 413, "too-costly", STR(""), "the page is too large; ask for fewer with _count");
 }
 
+/* All of it, for an entry of a Bundle. */
+static void
+answer_whole(struct bundle_source *s, struct fhir_call *c, struct store_reader *r)
+{
+	struct buf all, room;
+	struct str part;
+	struct error err;
+	int rc = 0;
+
+	buf_init(&all, s->service->max_answer);
+	buf_init(&room, s->service->max_answer);
+	all.wipe = room.wipe = true;
+	while (rc == 0 && !s->source.ended && !all.full) {
+		buf_clear(&room);
+		rc = next_part(&s->source, r, false, &room, &part, &err);
+		if (rc == 0)
+			buf_put_str(&all, part);
+	}
+	c->body = all.full || rc != 0 ? (struct str){ NULL, 0 } : str_dup(c->arena, buf_str(&all));
+	if (rc != 0)
+		call_fail_error(c, &err);
+	else if (c->body.p)
+		c->status = 200;
+	else
+		fail_too_large(c);
+	buf_release(&all);
+	buf_release(&room);
+}
+
 void
 bundle_source_answer(struct bundle_source *s, struct fhir_call *c, struct store_reader *r,
     const struct bundle_head *head)
 {
-	size_t enough = c->may_stream ? WHOLE_MOST : SIZE_MAX;
 	struct bundle_writer w;
-	struct error err;
 	struct buf out;
 
-	if (note_found(s, c) != 0) {
+	buf_init(&out, s->service->max_answer);
+	bundle_begin(&w, &out, head);
+	s->head = str_dup(c->arena, buf_str(&out));
+	buf_release(&out);
+	if (!s->head.p || note_found(s, c) != 0) {
 		fail_too_large(c);
 		return;
 	}
-	buf_init(&out, s->service->max_answer);
-	out.wipe = true;
-	bundle_begin(&w, &out, head);
-	if (bundle_source_put(s, r, enough, &w, &err) != 0) {
-		call_fail_error(c, &err);
-	} else {
-		if (bundle_source_is_empty(s))
-			bundle_end(&w);
-		else
-			c->rest = s;
-		c->body = out.full ? (struct str){ NULL, 0 } : str_dup(c->arena, buf_str(&out));
-		if (c->body.p)
-			c->status = 200;
-		else
-			fail_too_large(c);
+	s->source.next = next_part;
+	if (!c->may_stream) {
+		answer_whole(s, c, r);
+		return;
 	}
-	buf_release(&out);
+	c->source = &s->source;
+	c->status = 200;
 }

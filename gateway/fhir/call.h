@@ -16,9 +16,10 @@
 #include "gateway/fhir/interaction.h"
 #include "gateway/fhir/service.h"
 #include "gateway/store/store.h"
+#include "mappers/fhir/fhir_subset.h"
 #include "profiles/record.h"
 
-struct bundle_source;
+struct answer_source;
 struct error;
 
 enum prefer_return {
@@ -41,7 +42,7 @@ struct fhir_call {
 	struct fhir_conditions conditions;
 	enum prefer_return prefer;
 	bool lenient;		     /* Prefer: handling=lenient */
-	bool may_stream;	     /* a long answer may go out in pieces */
+	bool may_stream;	     /* the answer may be a source */
 	struct str form;	     /* body of POST _search, percent-encoded */
 	struct str full_url;	     /* of an entry */
 	const struct record *record; /* the body; NULL: none */
@@ -61,9 +62,10 @@ struct fhir_call {
 	uint32_t op;		  /* number of its op in the write; PACK_NONE: none */
 
 	/* Answered: */
-	int status;		    /* 0: not yet */
-	struct str body;	    /* JSON; empty: none */
-	struct bundle_source *rest; /* what comes behind the body; NULL: it is whole */
+	int status;		      /* 0: not yet */
+	struct str body;	      /* JSON; empty: none */
+	struct fhir_subset subset;    /* what of the body is wanted: cut it to that */
+	struct answer_source *source; /* instead of a body: NULL: there is none */
 	uint64_t version;
 	int64_t updated;
 	struct str location;	 /* absolute, with version; of creates and updates */

@@ -1,4 +1,5 @@
 libgateway_a_SOURCES += \
+	gateway/fhir/answer_source.c gateway/fhir/answer_source.h \
 	gateway/fhir/batch.c gateway/fhir/batch.h \
 	gateway/fhir/bundle.c gateway/fhir/bundle.h \
 	gateway/fhir/bundle_source.c gateway/fhir/bundle_source.h \

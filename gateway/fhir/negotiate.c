@@ -256,6 +256,8 @@ query_format_parse(struct str query, struct arena *a, struct query_format *out)
 
 	*out = (struct query_format){ .pretty = false };
 	while (query.len && str_split(&query, '&', &pair)) {
+		out->part |= str_starts(pair, STR("_summary")) ||
+			     str_starts(pair, STR("_elements"));
 		if (!str_starts(pair, STR("_format")) && !str_starts(pair, STR("_pretty")))
 			continue;
 		/* '+' is not decoded here: application/fhir+json is often sent

@@ -56,10 +56,11 @@ struct preferences {
  * it does not speak of handling. */
 void prefer_parse(struct str field, bool lenient, struct preferences *out);
 
-/* The _format and _pretty of a query. */
+/* What a query says of how the answer is written. */
 struct query_format {
 	struct str format; /* empty: none */
 	bool pretty;
+	bool part; /* it has _summary or _elements, whatever they say */
 };
 void query_format_parse(struct str query, struct arena *a, struct query_format *out);
 

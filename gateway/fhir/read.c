@@ -22,38 +22,16 @@ is_unchanged(const struct fhir_call *c, const struct store_version *v)
 	return v->updated / 1000000 <= since / 1000000;
 }
 
-/* The body, or the part of it that was asked for. */
-static int
-take_body(const struct fhir_service *s, struct fhir_call *c, const struct fhir_subset *subset,
-    struct str body)
-{
-	struct part_cutter k;
-	struct error err;
-	struct str part;
-
-	c->body = body;
-	if (fhir_subset_is_whole(subset))
-		return 0;
-	part_cutter_init(&k, s, subset);
-	part = part_cut(&k, body, &err);
-	c->body = part.p ? str_dup(c->arena, part) : part;
-	part_cutter_release(&k);
-	if (part.p && !c->body.p)
-		return call_fail(c, 413, "too-costly", STR(""), "the resource is too large");
-	return part.p ? 0 : call_fail_error(c, &err);
-}
-
 void
 read_run(const struct fhir_service *s, struct fhir_call *c, struct store_reader *r)
 {
 	bool versioned = c->route.shape == SHAPE_VERSION;
-	struct fhir_subset subset;
 	struct store_version v;
 	struct error err;
 	int found = 0;
 
 	c->resource = call_local_url(c, s->pack, c->route.type, c->route.id, c->route.version);
-	if (part_read_query(s, c, &subset) != 0)
+	if (part_read_query(s, c, &c->subset) != 0)
 		return;
 	if (!versioned || c->route.version)
 		found = store_read(r, c->route.type, c->route.id, c->route.version,
@@ -77,6 +55,6 @@ read_run(const struct fhir_service *s, struct fhir_call *c, struct store_reader 
 		c->status = 304;
 		return;
 	}
-	if (take_body(s, c, &subset, v.body) == 0)
-		c->status = 200;
+	c->body = v.body;
+	c->status = 200;
 }

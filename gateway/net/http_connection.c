@@ -691,9 +691,9 @@ write_head(struct http_connection *c, struct request *r, const struct http_answe
 		.header_count = a->header_count,
 		.close = c->closing,
 		.keep_alive_1_0 = h->minor == 0 && !c->closing,
-		.chunked = pieces && h->minor > 0,
-		.no_length = pieces && h->minor == 0,
-		.body_length = a->body.len,
+		.chunked = pieces && !a->length && h->minor > 0,
+		.no_length = pieces && !a->length && h->minor == 0,
+		.body_length = pieces ? a->length : a->body.len,
 	};
 
 	buf_clear(out);
@@ -829,11 +829,11 @@ http_begin(struct http_request *shown, const struct http_answer *a)
 
 	if (!c || r->begun)
 		return -1;
-	c->closing = must_close(c, r, a) || shown->head->minor == 0;
+	c->closing = must_close(c, r, a) || (shown->head->minor == 0 && !a->length);
 	result = write_head(c, r, a, true);
 	r->begun = true;
 	if (result == 0 && shown->head->method != HTTP_HEAD && a->status != 204 && a->status != 304)
-		r->pieces = shown->head->minor > 0 ? PIECES_CHUNKED : PIECES_PLAIN;
+		r->pieces = shown->head->minor > 0 && !a->length ? PIECES_CHUNKED : PIECES_PLAIN;
 	stream_send(&c->stream, &(struct iovec){ c->shard->head.p, c->shard->head.len }, 1);
 	return result;
 }

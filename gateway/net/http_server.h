@@ -153,6 +153,8 @@ struct http_answer {
 	void (*release)(void *release_ctx);
 	void *release_ctx;
 	bool close; /* close the connection behind it */
+	/* For http_begin(): how long all pieces are together; 0: not known. */
+	uint64_t length;
 };
 
 /*
@@ -179,8 +181,8 @@ bool http_is_gone(const struct http_request *r);
 
 /*
  * Answer in pieces: http_begin() once (a->body is not used), http_write() for
- * each piece (copied), http_finish() ends r. Chunked to 1.1 clients, by the end
- * of the connection to 1.0 ones. http_begin() returns 0 or -1 as http_answer();
+ * each piece (copied), http_finish() ends r. Where a->length is not given,
+ * chunked to 1.1 clients, by the end of the connection to 1.0 ones. http_begin() returns 0 or -1 as http_answer();
  * http_write() returns 0, 1 when on_room() should be awaited before more, or
  * -1 when the client has gone. r must be ended in every case.
  */

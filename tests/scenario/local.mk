@@ -4,6 +4,7 @@ SCENARIO_TESTS = \
 	tests/scenario/coding.test \
 	tests/scenario/feed.test \
 	tests/scenario/files.test \
+	tests/scenario/large.test \
 	tests/scenario/limits.test \
 	tests/scenario/merge.test \
 	tests/scenario/stream.test \
@@ -46,8 +47,9 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/tokens.scenario \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \
-	tests/scenario/README.md tests/scenario/gateway.py \
+	tests/scenario/README.md tests/scenario/gateway.py tests/scenario/slow.py \
 	tests/scenario/run_scenarios.py tests/scenario/test_coding.py tests/scenario/test_feed.py tests/scenario/test_files.py \
+	tests/scenario/test_large.py \
 	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_limits.py tests/scenario/test_stream.py \
 	tests/scenario/test_upgrade.py tests/scenario/test_import.py \
 	tests/scenario/test_bulk.py \

@@ -1,39 +1,24 @@
 #!/usr/bin/env python3
 """Long Bundles as answers: they go out in pieces as the client takes them, the
 gateway stays small meanwhile, and what comes is what many short pages say."""
+import contextlib
 import gzip
 import json
 import os
 import re
-import socket
+import sqlite3
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from gateway import PROGRAM, Gateway, Tap, need_pack  # noqa: E402
+from gateway import Gateway, Tap, need_pack  # noqa: E402
+from slow import MIB, ask, dechunk, is_sanitized, memory, open_files, take, take_all  # noqa: E402
 
-MIB = 1 << 20
 COUNT = 800
 TEXT = 30000
 SEARCH = '/fhir/Basic?_count=%d' % COUNT
 HISTORY = '/fhir/Basic/_history?_count=%d' % COUNT
-
-
-def is_sanitized():
-    """Such builds keep what was freed."""
-    with open(PROGRAM, 'rb') as f:
-        program = f.read()
-    return b'__asan_init' in program or b'__tsan_init' in program
-
-
-def resident(gateway):
-    with open('/proc/%d/status' % gateway.process.pid) as f:
-        return int(re.search(r'VmRSS:\s+(\d+)', f.read()).group(1)) * 1024
-
-
-def open_files(gateway):
-    return len(os.listdir('/proc/%d/fd' % gateway.process.pid))
 
 
 def fill(gateway):
@@ -107,33 +92,14 @@ def test_same(tap, gateway, path, what):
     tap.same((head.status, head.body), (200, b''), '%s: HEAD has no body' % what)
 
 
-def take(s, size):
-    got = b''
-    while len(got) < size:
-        piece = s.recv(min(65536, size - len(got)))
-        if not piece:
-            break
-        got += piece
-    return got
-
-
-def ask(gateway, path, extra='', version='1.1', then=b''):
-    s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-    s.settimeout(120)
-    s.connect(('127.0.0.1', gateway.ports['http']))
-    s.sendall(('GET %s HTTP/%s\r\nHost: x\r\n%s\r\n' % (path, version, extra)).encode() + then)
-    return s
-
-
 def test_slow(tap, gateway, path, extra, what):
     """Ten clients that stop behind the first bytes: nothing piles up."""
-    before = resident(gateway)
+    before = memory(gateway)
     slow = [ask(gateway, path, extra) for _ in range(10)]
     for s in slow:
         take(s, 1000)
     time.sleep(2)
-    grown = resident(gateway) - before
+    grown = memory(gateway) - before
     tap.ok(is_sanitized() or grown < 60 * MIB, '%s: ten slow readers of 24 MB each cost little' % what,
            '%d MiB more' % (grown / MIB))
     tap.same(gateway.http('GET', '/fhir/Basic?_count=1').status, 200,
@@ -160,26 +126,40 @@ def test_gone(tap, gateway):
 
 def test_connection(tap, gateway):
     s = ask(gateway, SEARCH, then=b'GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
-    got = b''
-    while True:
-        piece = s.recv(1 << 20)
-        if not piece:
-            break
-        got += piece
+    got = take_all(s)
     s.close()
     tap.ok(b'\r\n0\r\n\r\nHTTP/1.1 200 ' in got[-1000:] and got.endswith(b'ready\n'),
            'a request sent behind it is answered behind it', got[-300:])
     s = ask(gateway, SEARCH, version='1.0')
-    got = []
-    while True:
-        piece = s.recv(1 << 20)
-        if not piece:
-            break
-        got.append(piece)
+    head, body = take_all(s).split(b'\r\n\r\n', 1)
     s.close()
-    head, body = b''.join(got).split(b'\r\n\r\n', 1)
     tap.ok(b'chunked' not in head.lower() and len(json.loads(body)['entry']) == COUNT,
            'HTTP/1.0 reads it to the end of the connection', head)
+
+
+def test_damaged(tap):
+    """A body that is gone when its turn comes: cut, and told in the log."""
+    gateway = Gateway(fhir='  listen: 127.0.0.1:0\n  timeouts:\n    write: 60 s\n')
+    with gateway:
+        fill(gateway)
+        readers = [(name, ask(gateway, SEARCH, extra)) for name, extra in (
+            ('JSON', ''), ('XML', 'Accept: application/fhir+xml\r\n'))]
+        begun = [take(s, 1000) for _, s in readers]
+        time.sleep(1)
+        with contextlib.closing(sqlite3.connect(os.path.join(gateway.folder, 'store.db'))) as db:
+            db.execute('DELETE FROM body WHERE row = (SELECT min(row) FROM body)')
+            db.commit()
+        for (name, s), got in zip(readers, begun):
+            got += take_all(s)
+            s.close()
+            tap.ok(got.startswith(b'HTTP/1.1 200') and dechunk(got) is None,
+                   '%s that cannot go on is cut, without a false end' % name, len(got))
+        cut = [line for line in gateway.log if 'answer-cut' in line]
+        tap.same(len(cut), 2, 'the log tells each')
+        tap.ok(all('damaged' in line for line in cut), 'and why', cut)
+        tap.same(gateway.http('GET', '/health').status, 200, 'the gateway goes on')
+        tap.same(gateway.http('GET', SEARCH.replace('%d' % COUNT, '1')).status, 200,
+                 'and serves what is whole')
 
 
 def test_stalled():
@@ -196,15 +176,7 @@ def test_stalled():
                 break
             time.sleep(0.1)
         closed = open_files(gateway) <= files
-        got = b''
-        try:
-            while True:
-                piece = s.recv(1 << 20)
-                if not piece:
-                    break
-                got += piece
-        except ConnectionError:
-            pass
+        got = take_all(s)
         s.close()
         return closed, got, gateway.stop()
 
@@ -223,6 +195,7 @@ def main():
         test_gone(tap, gateway)
         tap.same(gateway.stop(), 0, 'the gateway stops well')
         tap.ok(not [line for line in gateway.log if 'answer-cut' in line], 'nothing was cut')
+    test_damaged(tap)
     closed, got, status = test_stalled()
     tap.ok(closed, 'a reader that stalls is cut off after the write timeout')
     tap.ok(len(got) < 10 * MIB and not got.endswith(b'0\r\n\r\n'),

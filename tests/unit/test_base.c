@@ -8,6 +8,39 @@
 #include "tests/tap.h"
 
 static void
+test_drop(void)
+{
+	const size_t large = (1 << 20) + 1;
+	struct arena a;
+	char *small, *one, *two, *next;
+	size_t before;
+
+	arena_init(&a, 16 << 20, ARENA_WIPE);
+	small = memset(arena_alloc_bytes(&a, 100), 's', 100);
+	before = a.used;
+	one = memset(arena_alloc_bytes(&a, large), '1', large);
+	two = memset(arena_alloc_bytes(&a, large), '2', large);
+	arena_drop(&a, one);
+	ok(a.used < before + 2 * large && two[large - 1] == '2',
+	    "an older large piece is given back");
+	next = memset(arena_alloc_bytes(&a, 100), 'n', 100);
+	arena_drop(&a, two);
+	ok(small[99] == 's' && next[0] == 'n' && next[99] == 'n', "others stay as they were");
+	one = memset(arena_alloc_bytes(&a, large), '1', large);
+	before = a.used;
+	arena_drop(&a, one);
+	ok(a.used < before, "so is the newest");
+	next = arena_alloc_bytes(&a, 100);
+	ok(next && memset(next, 'm', 100) && small[0] == 's', "and what is behind it can be had");
+	before = a.used;
+	arena_drop(&a, small);
+	arena_drop(&a, "elsewhere");
+	is_int(a.used, before, "a small piece stays, and what is none of it is none");
+	arena_release(&a);
+	is_int(a.used, 0, "release gives the rest back");
+}
+
+static void
 test_arena(void)
 {
 	struct arena a;
@@ -25,6 +58,7 @@ test_arena(void)
 	ok(arena_alloc(&a, 40 * 1024) != NULL, "what is left can still be had");
 	arena_release(&a);
 	is_int(a.used, 0, "release gives everything back");
+	test_drop();
 }
 
 static void
