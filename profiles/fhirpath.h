@@ -77,10 +77,11 @@ struct fhirpath_items {
 /*
  * What evaluation asks of its surroundings; any function may be NULL. Called
  * from the thread that evaluates. Where there is nobody to ask, resolve()
- * finds only what the record itself holds, memberOf() and subsumes() are
- * empty, conformsTo() knows the pack's types, and slice() and
- * elementDefinition() are errors. Each returns 1 for yes, 0 for no, -1 when it
- * cannot be told.
+ * finds only what the record itself holds; memberOf(), subsumes(),
+ * subsumedBy(), conformsTo() and elementDefinition() answer from the pack's value
+ * sets, code systems and types, and are empty where it cannot tell (conformsTo()
+ * of a structure it does not have is an error); slice(), which needs profiles,
+ * is an error. Each returns 1 for yes, 0 for no, -1 when it cannot be told.
  */
 struct fhirpath_host {
 	void *ctx;

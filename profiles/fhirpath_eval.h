@@ -28,6 +28,7 @@ struct eval {
 	uint32_t top, room;
 	uint32_t steps; /* left */
 	struct fhirpath_items *variables;
+	struct eval_value_set *value_sets; /* that were asked for */
 	int64_t now;
 };
 
@@ -66,6 +67,8 @@ int eval_conversion(struct eval *e, const struct op *op, uint32_t base, const st
 int eval_math(struct eval *e, const struct op *op, uint32_t base, const struct frame *frame);
 int eval_boundary(struct eval *e, const struct op *op, uint32_t base, const struct frame *frame);
 int eval_fhir(struct eval *e, const struct op *op, uint32_t base, const struct frame *frame);
+int eval_terms(struct eval *e, const struct op *op, uint32_t base, const struct frame *frame);
+int eval_definition(struct eval *e, const struct op *op, uint32_t base);
 
 /* A text function whose text and arguments are there. */
 int eval_regex(struct eval *e, const struct op *op, struct str text, struct str pattern,
@@ -132,6 +135,13 @@ int eval_argument(struct eval *e, const struct op *op, uint32_t argument, const 
 /* The same for one whole number; -1 when it is none. */
 int eval_integer_argument(struct eval *e, const struct op *op, uint32_t argument,
     const struct frame *frame, int64_t *out, bool *found);
+
+/* The same for one text; empty when there is none. */
+int eval_text_argument(struct eval *e, const struct op *op, uint32_t argument,
+    const struct frame *frame, struct str *out);
+
+/* A yes, no or unknown (-1) in place of the items. */
+int eval_give_answer(struct eval *e, uint32_t base, int answer);
 
 /* Keep the items from first up to last of those from base on. */
 void eval_keep(struct eval *e, uint32_t base, uint32_t first, uint32_t last);

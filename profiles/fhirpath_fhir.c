@@ -64,10 +64,9 @@ eval_type(struct eval *e, uint32_t base)
 	return 0;
 }
 
-/* The argument's text; empty when there is none. */
-static int
-text_argument(struct eval *e, const struct op *op, uint32_t argument, const struct frame *frame,
-    struct str *out)
+int
+eval_text_argument(struct eval *e, const struct op *op, uint32_t argument,
+    const struct frame *frame, struct str *out)
 {
 	struct fhirpath_item item;
 	bool found;
@@ -82,9 +81,8 @@ text_argument(struct eval *e, const struct op *op, uint32_t argument, const stru
 	return 0;
 }
 
-/* A yes, no or unknown of the host, in place of the items. */
-static int
-give_answer(struct eval *e, uint32_t base, int answer)
+int
+eval_give_answer(struct eval *e, uint32_t base, int answer)
 {
 	e->top = base;
 	return answer < 0 ? 0 : eval_push_bool(e, answer > 0);
@@ -98,13 +96,15 @@ eval_conforms(struct eval *e, const struct op *op, uint32_t base, const struct f
 	struct fhirpath_item item;
 	struct str url;
 
-	if (text_argument(e, op, op->a, frame, &url))
+	if (eval_text_argument(e, op, op->a, frame, &url))
 		return -1;
 	if (e->top == base)
 		return 0;
 	if (e->top - base > 1)
 		return eval_fail(e, op, "conformsTo() is a function of one item");
 	item = e->stack[base];
+	if (eval_count(e, pack_type_count(e->pack) / 8))
+		return -1;
 	for (uint32_t t = 0; t < pack_type_count(e->pack); t++) {
 		if (!url.len || !str_eq(pack_text(e->pack, pack_type_at(e->pack, t)->url), url))
 			continue;
@@ -113,95 +113,8 @@ eval_conforms(struct eval *e, const struct op *op, uint32_t base, const struct f
 	}
 	if (!host || !host->conforms_to || item.node == FHIRPATH_MADE)
 		return eval_fail(e, op, "that structure is not known here");
-	return give_answer(
+	return eval_give_answer(
 	    e, base, host->conforms_to(host->ctx, eval_record(e, &item), item.node, url));
-}
-
-/* System and code of a code, a Coding or the nth Coding of a concept. */
-static bool
-coding_at(const struct eval *e, const struct fhirpath_item *item, uint32_t nth, struct str *system,
-    struct str *code)
-{
-	const struct record *r = eval_record(e, item);
-	uint32_t node = item->node, child;
-
-	*system = STR("");
-	*code = item->value;
-	if (item->kind != FHIRPATH_NODE)
-		return nth == 0 && item->kind == FHIRPATH_STRING;
-	if (node == FHIRPATH_MADE)
-		return false;
-	child = record_child(r, e->pack, node, STR("coding"));
-	if (child) {
-		for (; child && nth; nth--)
-			child = record_next(r, node, child);
-		node = child;
-		nth = 0;
-	}
-	if (!node || nth)
-		return false;
-	*system = record_value(r, e->pack, node, STR("system"));
-	*code = record_value(r, e->pack, node, STR("code"));
-	return code->len > 0;
-}
-
-static int
-eval_member(struct eval *e, const struct op *op, uint32_t base, const struct frame *frame)
-{
-	const struct fhirpath_host *host = e->in->host;
-	struct str url, system, code;
-	int answer = -1;
-
-	if (text_argument(e, op, op->a, frame, &url))
-		return -1;
-	if (e->top - base > 1)
-		return eval_fail(e, op, "memberOf() is a function of one item");
-	for (uint32_t n = 0; e->top > base && url.len && host && host->member_of && answer <= 0;
-	     n++) {
-		int one;
-
-		if (eval_count(e, 16))
-			return -1;
-		if (!coding_at(e, &e->stack[base], n, &system, &code))
-			break;
-		one = host->member_of(host->ctx, system, code, url);
-		answer = one > answer ? one : answer;
-	}
-	return give_answer(e, base, answer);
-}
-
-static int
-eval_subsumes(struct eval *e, const struct op *op, uint32_t base, const struct frame *frame)
-{
-	const struct fhirpath_host *host = e->in->host;
-	struct str system, code, other_system, other;
-	struct fhirpath_item item;
-	int answer = -1;
-	bool found;
-
-	if (eval_argument(e, op, op->a, frame, &item, &found))
-		return -1;
-	if (e->top - base > 1)
-		return eval_fail(e, op, "this is a function of one item");
-	for (uint32_t n = 0;
-	     found && e->top > base && coding_at(e, &e->stack[base], n, &system, &code); n++) {
-		for (uint32_t m = 0; coding_at(e, &item, m, &other_system, &other); m++) {
-			bool up = op->code == FN_SUBSUMES;
-			int one = -1;
-
-			if (eval_count(e, 16))
-				return -1;
-			if (!str_eq(system, other_system))
-				one = 0;
-			else if (str_eq(code, other))
-				one = 1;
-			else if (host && host->subsumes)
-				one = host->subsumes(
-				    host->ctx, system, up ? code : other, up ? other : code);
-			answer = one > answer ? one : answer;
-		}
-	}
-	return give_answer(e, base, answer);
 }
 
 static int
@@ -211,8 +124,8 @@ eval_slice(struct eval *e, const struct op *op, uint32_t base, const struct fram
 	struct str structure, slice;
 	uint32_t kept = base, end = e->top;
 
-	if (text_argument(e, op, op->a, frame, &structure) ||
-	    text_argument(e, op, op->b, frame, &slice))
+	if (eval_text_argument(e, op, op->a, frame, &structure) ||
+	    eval_text_argument(e, op, op->b, frame, &slice))
 		return -1;
 	if (!host || !host->in_slice)
 		return eval_fail(e, op, "there are no profiles here to find a slice by");
@@ -224,28 +137,6 @@ eval_slice(struct eval *e, const struct op *op, uint32_t base, const struct fram
 			e->stack[kept++] = *x;
 	}
 	e->top = kept;
-	return 0;
-}
-
-static int
-eval_definition(struct eval *e, const struct op *op, uint32_t base)
-{
-	const struct fhirpath_host *host = e->in->host;
-	uint32_t mark = e->top;
-
-	if (!host || !host->element_definition)
-		return eval_fail(e, op, "there are no definitions of elements here");
-	for (uint32_t i = base; i < mark; i++) {
-		struct fhirpath_item x = e->stack[i];
-		const struct record *r = NULL;
-
-		if (x.node != FHIRPATH_MADE)
-			r = host->element_definition(
-			    host->ctx, eval_record(e, &x), x.node, e->arena);
-		if (r && eval_push_record(e, r))
-			return -1;
-	}
-	eval_keep(e, base, mark, e->top);
 	return 0;
 }
 
@@ -312,10 +203,9 @@ eval_fhir(struct eval *e, const struct op *op, uint32_t base, const struct frame
 	case FN_CONFORMS_TO:
 		return eval_conforms(e, op, base, frame);
 	case FN_MEMBER_OF:
-		return eval_member(e, op, base, frame);
 	case FN_SUBSUMES:
 	case FN_SUBSUMED_BY:
-		return eval_subsumes(e, op, base, frame);
+		return eval_terms(e, op, base, frame);
 	case FN_SLICE:
 		return eval_slice(e, op, base, frame);
 	case FN_ELEMENT_DEFINITION:

@@ -339,3 +339,37 @@ value_set_hierarchy(const struct pack *p, struct str system, struct str code,
 	settle(out);
 	return 0;
 }
+
+int
+value_set_has(const struct value_set_codes *set, struct str system, struct str code)
+{
+	int answer = 0;
+
+	if (system.len) {
+		if (has_exactly(set, system, code))
+			return 1;
+		return has_exactly(set, system, STR("")) ? -1 : 0;
+	}
+	for (uint32_t i = 0; i < set->count; i++) {
+		if (str_eq(set->at[i].code, code))
+			return 1;
+		if (!set->at[i].code.len)
+			answer = -1;
+	}
+	return answer;
+}
+
+int
+value_set_subsumes(const struct pack *p, struct str system, struct str broad, struct str narrow)
+{
+	const struct pack_code_system *cs = pack_find_code_system(p, system);
+	const struct pack_concept *all = all_concepts(p), *above, *below;
+
+	if (!cs || !cs->complete)
+		return -1;
+	above = pack_find_concept(p, cs, broad);
+	below = pack_find_concept(p, cs, narrow);
+	if (!above || !below)
+		return -1;
+	return is_below(all, (uint32_t)(below - all), (uint32_t)(above - all));
+}

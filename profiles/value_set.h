@@ -50,4 +50,16 @@ int value_set_hierarchy(const struct pack *p, struct str system, struct str code
     enum value_set_direction direction, struct arena *a, struct value_set_codes *out,
     struct error *err);
 
+/*
+ * Whether the set holds a code: 1; 0; or -1, which cannot be told: the set holds
+ * all of the code's system, and the pack does not have that in full. Without a
+ * system, that of any of its codes will do.
+ */
+int value_set_has(const struct value_set_codes *set, struct str system, struct str code);
+
+/* Whether the code `broad` is `narrow` or lies above it: 1, 0, or -1 when the
+ * pack does not have the system in full, or one of the codes. */
+int
+value_set_subsumes(const struct pack *p, struct str system, struct str broad, struct str narrow);
+
 #endif

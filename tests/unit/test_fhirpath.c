@@ -279,7 +279,19 @@ static const struct row of_patient[] = {
 	{ "$this.conformsTo('http://hl7.org/fhir/StructureDefinition/DomainResource')", "true" },
 	{ "$this.conformsTo('http://x/none')",
 	    "!line 1, column 7: that structure is not known here" },
-	{ "gender.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", "" },
+	{ "gender.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", "true" },
+	{ "'men'.memberOf('http://hl7.org/fhir/ValueSet/administrative-gender')", "false" },
+	{ "gender.memberOf('http://x/none')", "" },
+	{ "gender.elementDefinition().path", "Patient.gender" },
+	{ "gender.elementDefinition().binding.strength", "required" },
+	{ "name.first().elementDefinition().select(min.toString() & max)", "0*" },
+	{ "deceased.elementDefinition().select(path & max)", "Patient.deceased[x]1" },
+	{ "deceased.elementDefinition().type.code", "boolean, dateTime" },
+	{ "generalPractitioner.first().elementDefinition().type.targetProfile.last()",
+	    "http://hl7.org/fhir/StructureDefinition/PractitionerRole" },
+	{ "$this.elementDefinition().constraint.where(key = 'dom-2').expression",
+	    "contained.contained.empty()" },
+	{ "id.type().name & gender.elementDefinition().type().name", "idElementDefinition" },
 	{ "checkModifiers('a').id", "p1" },
 	{ "slice('a', 'b')", "!line 1, column 1: there are no profiles here to find a slice by" },
 	/* 5.2.3, 5.2.4 repeat() takes what is new only */
@@ -404,6 +416,34 @@ static const struct row of_bundle[] = {
 	{ "entry.resource.gender", "female" },
 	{ "entry.resource.status", "final" },
 	{ "entry.resource.where($this is Patient).id", "a" },
+};
+
+/* Codes of a system with a hierarchy (v3 RoleCode), of one that the pack does
+ * not have, and of a value set that is all of it. */
+static const char codes_json[] =
+    "{\"resourceType\":\"Basic\",\"code\":{\"coding\":["
+    "{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-RoleCode\",\"code\":\"FAMMEMB\"},"
+    "{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-RoleCode\",\"code\":\"SIB\"},"
+    "{\"system\":\"http://terminology.hl7.org/CodeSystem/v3-RoleCode\",\"code\":\"CN\"},"
+    "{\"system\":\"http://loinc.org\",\"code\":\"1-8\"},"
+    "{\"system\":\"http://loinc.org\",\"code\":\"2-6\"}]}}";
+
+static const struct row of_codes[] = {
+	{ "code.coding[0].subsumes(%resource.code.coding[1])", "true" },
+	{ "code.coding[1].subsumes(%resource.code.coding[0])", "false" },
+	{ "code.coding[1].subsumedBy(%resource.code.coding[0])", "true" },
+	{ "code.coding[0].subsumes(%resource.code.coding[2])", "false" },
+	{ "code.coding[2].subsumes(%resource.code.coding[2])", "true" },
+	{ "code.coding[3].subsumes(%resource.code.coding[4])", "" },
+	{ "code.coding[3].subsumes(%resource.code.coding[0])", "false" },
+	{ "code.subsumes(code.coding[1])", "true" },
+	{ "code.coding[1].memberOf('http://terminology.hl7.org/ValueSet/v3-FamilyMember')",
+	    "true" },
+	{ "code.coding[2].memberOf('http://terminology.hl7.org/ValueSet/v3-FamilyMember')",
+	    "false" },
+	{ "code.memberOf('http://terminology.hl7.org/ValueSet/v3-FamilyMember')", "true" },
+	{ "code.coding[3].memberOf(%`vs-observation-codes`)", "" },
+	{ "code.coding[0].memberOf(%`vs-observation-codes`)", "false" },
 };
 
 static void
@@ -694,12 +734,13 @@ main(void)
 		test_rows(patient_json, ROWS(of_patient));
 		test_rows(observation_json, ROWS(of_observation));
 		test_rows(bundle_json, ROWS(of_bundle));
+		test_rows(codes_json, ROWS(of_codes));
 		test_truth();
 		test_many();
 		test_long_union();
 		test_search_parameters();
 		test_definition();
-	test_invariants();
+		test_invariants();
 		test_limits();
 	}
 	pack_free(pack);
