@@ -7,6 +7,8 @@
 #include <openssl/rand.h>
 #include <xxhash.h>
 
+#include "base/clock.h"
+
 uint64_t
 hash64(struct str s, uint64_t seed)
 {
@@ -151,6 +153,7 @@ uuid_make(char out[37])
 	static _Thread_local uint8_t pool[64][16];
 	static _Thread_local size_t left;
 	static _Thread_local pid_t owner;
+	uint64_t ms;
 	uint8_t *b;
 
 	if (!left || owner != getpid()) {
@@ -159,7 +162,10 @@ uuid_make(char out[37])
 		owner = getpid();
 	}
 	b = pool[--left];
-	uuid_format(b, 4, out);
+	ms = (uint64_t)clock_wall() / 1000;
+	for (int i = 0; i < 6; i++)
+		b[i] = (uint8_t)(ms >> (40 - 8 * i));
+	uuid_format(b, 7, out);
 	explicit_bzero(b, sizeof(pool[0]));
 }
 

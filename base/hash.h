@@ -32,7 +32,11 @@ void hex_encode(const void *bytes, size_t len, char *out);
 /* Back; false when hex is not exactly 2 * len hex digits. */
 bool hex_decode(struct str hex, void *out, size_t len);
 
-/* A random UUID (RFC 9562, version 4), 36 characters and a NUL. */
+/*
+ * A new UUID (RFC 9562, version 7), 36 characters and a NUL: the time in
+ * milliseconds, so that those made together stand together in an index, and 74
+ * random bits.
+ */
 void uuid_make(char out[37]);
 
 /* The UUID (version 8) that belongs to the text: the same each time. */

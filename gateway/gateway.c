@@ -55,6 +55,8 @@ upkeep_run(void *state, struct task *t)
 	keep_counts(g);
 	if (store_forget_keys(g->store, clock_wall() - upkeep_of_task(t)->keep_us, &err) != 0)
 		log_event(LOG_WARN, "upkeep-failed", "error=%s", err.text);
+	if (store_upkeep(g->store, &err) != 0)
+		log_event(LOG_WARN, "upkeep-failed", "error=%s", err.text);
 }
 
 static void

@@ -262,6 +262,8 @@ write_units(struct import *im, struct error *err)
 			count_unit(im, units[i]);
 		}
 		give_back(im, units, count);
+		if (rc == 0)
+			rc = store_upkeep(im->o->store, err);
 		if (rc < 0)
 			return -1;
 		progress_tell(&im->progress, read, im->result->written + im->result->unchanged);

@@ -67,6 +67,7 @@ struct sq_search_statement {
 
 struct sq_conn {
 	sqlite3 *db;
+	struct sq_bodies *bodies; /* what bodies are compressed with; NULL: nothing yet */
 	sqlite3_stmt *fixed[SQ_FIXED];
 	struct sq_search_statement searches[SQ_SEARCHES];
 	uint64_t clock;	  /* for `used` */
@@ -206,6 +207,24 @@ int sq_no_memory(struct error *err);
  * this program does not know.
  */
 int sq_recognise(const char *path, struct error *err);
+
+/* sqlite_body.c */
+
+void sq_bodies_free(struct sq_conn *c);
+
+/* A body that a statement gave, as it is served. */
+int sq_body_column(struct sq_conn *c, sqlite3_stmt *st, int at, struct arena *a, struct str *out,
+    struct error *err);
+
+/* As it is stored: the body itself, or bytes that are good until the next call.
+ * The writer's connection. */
+int sq_body_encode(struct sq_conn *c, struct str body, struct str *out, struct error *err);
+
+/* Make a dictionary when it is time. Not in a transaction. */
+int sq_bodies_upkeep(struct store *s, struct error *err);
+
+/* In a transaction: every body with a dictionary of what is there now. */
+int sq_bodies_anew(struct store *s, struct error *err);
 
 /* sqlite_layout.c */
 

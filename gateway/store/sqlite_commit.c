@@ -616,11 +616,12 @@ write_body(struct work *k, const struct store_op *op, int64_t row)
 {
 	struct sq_conn *c = &k->s->conn;
 	sqlite3_stmt *st = sq_fixed(c, SQ_ADD_BODY, &k->w->error);
+	struct str stored;
 
-	if (!st)
+	if (!st || sq_body_encode(c, op->final_body, &stored, &k->w->error) < 0)
 		return broken(k);
 	sqlite3_bind_int64(st, 1, row);
-	sq_bind_blob(st, 2, op->final_body);
+	sq_bind_blob(st, 2, stored);
 	if (sq_step(c, st, "write a resource", &k->w->error) < 0)
 		return broken(k);
 	return 0;
@@ -909,4 +910,10 @@ store_forget_keys(struct store *s, int64_t before, struct error *err)
 		return -1;
 	sqlite3_bind_int64(st, 1, before);
 	return sq_step(&s->conn, st, "forget keys", err);
+}
+
+int
+store_upkeep(struct store *s, struct error *err)
+{
+	return sq_bodies_upkeep(s, err);
 }

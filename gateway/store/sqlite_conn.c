@@ -262,6 +262,7 @@ sq_close(struct sq_conn *c)
 		sqlite3_finalize(c->searches[i].st);
 		free(c->searches[i].sql);
 	}
+	sq_bodies_free(c);
 	sqlite3_close(c->db);
 	*c = (struct sq_conn){ 0 };
 }

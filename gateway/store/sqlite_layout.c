@@ -69,6 +69,11 @@ static const struct step {
 	    true },
 	/* The values of a version, for orders and includes: sqlite_facts.c. */
 	{ "CREATE TABLE facts (row INTEGER PRIMARY KEY, data BLOB NOT NULL);", true },
+	/* What bodies are compressed with; and keys of ids that hold their time stand
+	 * in its order. */
+	{ "CREATE TABLE dictionary (no INTEGER PRIMARY KEY, made_at INTEGER NOT NULL,"
+	  " data BLOB NOT NULL);",
+	    true },
 };
 
 enum {

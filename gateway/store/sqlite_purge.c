@@ -197,6 +197,14 @@ store_shred(struct store *s, struct error *err)
 	};
 
 	sqlite3_busy_timeout(s->conn.db, PATIENCE_MS);
+	if (sq_run(&s->conn, SQ_BEGIN, "write the store anew", err) < 0)
+		return -1;
+	if (sq_bodies_anew(s, err) < 0) {
+		sq_run(&s->conn, SQ_ROLLBACK, "write the store anew", NULL);
+		return -1;
+	}
+	if (sq_run(&s->conn, SQ_COMMIT, "write the store anew", err) < 0)
+		return -1;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (sq_exec(&s->conn, steps[i], "write the store anew", err) < 0)
 			return -1;

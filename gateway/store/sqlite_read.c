@@ -40,7 +40,7 @@ sq_read_body(struct sq_conn *c, struct arena *a, struct store_version *v, struct
 	if (rc == 0)
 		return error_set(err, ERROR_IO, "the store is damaged: a version has no body");
 	if (rc > 0)
-		rc = sq_column(st, 0, a, &v->body, err);
+		rc = sq_body_column(c, st, 0, a, &v->body, err);
 	sqlite3_reset(st);
 	return rc;
 }
@@ -90,7 +90,7 @@ take_version(struct store_reader *r, sqlite3_stmt *st, const struct store_visibi
 	}
 	if (sq_version(st, r->names, a, out, err) < 0)
 		return -1;
-	if (!out->deleted && sq_column(st, COLUMN_BODY, a, &out->body, err) < 0)
+	if (!out->deleted && sq_body_column(&r->conn, st, COLUMN_BODY, a, &out->body, err) < 0)
 		return -1;
 	return 1;
 }

@@ -349,6 +349,12 @@ bool store_find_key(struct store_reader *r, struct str key, struct arena *a, str
 /* Drop dedup keys of before that wall time. Writer thread only. */
 int store_forget_keys(struct store *s, int64_t before, struct error *err);
 
+/*
+ * What makes the store better and need not be done at once: called now and then, by
+ * the writer thread, between commits. May take a second.
+ */
+int store_upkeep(struct store *s, struct error *err);
+
 /* A reader for one thread. */
 struct store_reader *store_reader_open(struct store *s, struct error *err);
 void store_reader_close(struct store_reader *r);

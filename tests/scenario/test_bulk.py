@@ -228,6 +228,51 @@ def test_purge(t):
     g.close()
 
 
+def dictionaries(g):
+    db = sqlite3.connect(os.path.join(g.folder, 'store.db'))
+    got = [row[0] for row in db.execute('SELECT data FROM dictionary')]
+    db.close()
+    return got
+
+
+def test_compressed(t):
+    """Many bodies have a dictionary, which holds pieces of them."""
+    g = Gateway()
+    want = {}
+    for n in range(2500):
+        one = patient('c%d' % n, SECRET if n % 10 == 0 else 'Family%d' % (n * 7919 % 1000))
+        one['address'] = [{'line': ['%d Long Road' % n], 'city': 'Ridgeport', 'country': 'US'}]
+        want[one['id']] = one
+    os.mkdir(os.path.join(g.folder, 'in'))
+    for part in range(5):
+        with open(os.path.join(g.folder, 'in', '%d.ndjson' % part), 'w') as f:
+            for n in range(part * 500, part * 500 + 500):
+                f.write(json.dumps(want['c%d' % n]) + '\n')
+        t.same(g.run('import', '-c', g.config, 'in').returncode, 0, 'import, part %d' % part)
+    plain = sum(len(json.dumps(one, separators=(',', ':'))) for one in want.values())
+    db = sqlite3.connect(os.path.join(g.folder, 'store.db'))
+    stored = db.execute('SELECT sum(length(data)) FROM body').fetchone()[0]
+    db.close()
+    t.ok(len(dictionaries(g)) == 1 and stored < plain * 0.8, 'bodies are compressed, with a dictionary', (plain, stored))
+    t.ok(any(SECRET[-6:].encode() in d for d in dictionaries(g)), 'which has a name in it that many have')
+    g.start()
+    got = {e['resource']['id']: e['resource'] for e in g.http('GET', '/fhir/Patient?_count=1000').json['entry']}
+    t.ok(len(got) == 1000 and all({k: v for k, v in r.items() if k != 'meta'} == want[i] for i, r in got.items()),
+         'searches give what was stored')
+    one = g.http('GET', '/fhir/Patient/c2499').json
+    del one['meta']
+    t.same(one, want['c2499'], 'and reads')
+    g.stop()
+    gone = ['Patient/c%d' % n for n in range(0, 2500, 10)]
+    t.same(g.run('purge', '-c', g.config, *gone).returncode, 0, 'when all who have the name are purged')
+    t.ok(len(dictionaries(g)) == 1 and traces(g, SECRET) == [], 'there is another dictionary, without it', traces(g, SECRET))
+    g.start()
+    t.same(len(found(g, 'Patient?_count=1000&family=Family')), 1000, 'and the others can be read')
+    t.same(g.http('GET', '/fhir/Patient/c1').json['name'], want['c1']['name'], 'as before')
+    g.stop()
+    g.close()
+
+
 def main():
     need_pack()
     t = Tap()
@@ -241,6 +286,7 @@ def main():
         g.close()
     test_export_scopes(t)
     test_purge(t)
+    test_compressed(t)
     t.done()
 
 
