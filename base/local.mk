@@ -2,6 +2,7 @@ noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
 	base/arena.c base/arena.h \
 	base/banned.h \
+	base/base64.c base/base64.h \
 	base/buf.c base/buf.h \
 	base/clock.c base/clock.h \
 	base/error.c base/error.h \

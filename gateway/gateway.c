@@ -271,6 +271,7 @@ static int
 open_fhir(struct gateway *g, struct error *err)
 {
 	const struct config_fhir *c = &g->config->fhir;
+	char key_path[4096];
 
 	g->fhir.pack = g->pack;
 	g->fhir.page_count = c->page_count;
@@ -281,6 +282,8 @@ open_fhir(struct gateway *g, struct error *err)
 	g->fhir.max_answer = ANSWER_MOST;
 	g->fhir.bearer = g->config->has_access;
 	g->fhir.cors = c->cors_origins.count > 0;
+	snprintf(key_path, sizeof(key_path), "%s.key", g->config->store.path);
+	g->fhir.key_path = key_path;
 	g->fhir.base = c->base_url.len ? c->base_url : listeners_base(g);
 	return fhir_service_open(&g->fhir, err);
 }

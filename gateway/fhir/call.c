@@ -16,7 +16,7 @@ void
 call_init(struct fhir_call *c, struct arena *a)
 {
 	*c = (struct fhir_call){ .arena = a, .op = PACK_NONE };
-	c->route.type = PACK_NONE;
+	c->route.type = c->route.home = PACK_NONE;
 	findings_init(&c->findings, a, CALL_FINDINGS);
 }
 
@@ -157,8 +157,8 @@ call_authorise(struct fhir_call *c, const struct pack *p, const struct access_se
 		c->decision = (struct access_decision){ .permitted = true, .rule = "open" };
 		return 0;
 	}
-	/* What it needs is decided resource by resource. */
-	if (!i->right) {
+	/* What it needs is decided resource by resource, or type by type. */
+	if (!i->right || (c->route.home != PACK_NONE && c->route.type == PACK_NONE)) {
 		c->decision = (struct access_decision){ .permitted = true, .rule = "each" };
 		return 0;
 	}
@@ -229,6 +229,10 @@ call_run(const struct fhir_service *s, struct fhir_call *c, struct store_reader 
 		return;
 	case INTERACTION_SEARCH_TYPE:
 	case INTERACTION_SEARCH_POST:
+	case INTERACTION_SEARCH_SYSTEM:
+	case INTERACTION_SEARCH_SYSTEM_POST:
+	case INTERACTION_SEARCH_COMPARTMENT:
+	case INTERACTION_SEARCH_COMPARTMENT_POST:
 		search_run(s, c, r);
 		return;
 	case INTERACTION_CAPABILITIES:

@@ -171,6 +171,13 @@ put_rest(struct record_builder *b, const struct fhir_service *s)
 	}
 	put_interactions(b, INTERACTION_SYSTEM);
 	operation_list(b, s->pack, PACK_NONE);
+	for (uint32_t t = 0; t < pack_type_count(s->pack); t++) {
+		const struct pack_compartment *home = pack_find_compartment(
+		    s->pack, pack_text(s->pack, pack_type_at(s->pack, t)->name));
+
+		if (home)
+			record_put(b, STR("compartment"), pack_text(s->pack, home->url));
+	}
 	record_close(b);
 }
 

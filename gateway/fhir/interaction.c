@@ -38,6 +38,10 @@ const struct interaction interactions[] = {
 	ROW(CREATE, "create", POST, TYPE, RIGHT_CREATE, BODY | WRITES | PER_TYPE | BUNDLED),
 	ROW(SEARCH_TYPE, "search-type", GET, TYPE, RIGHT_SEARCH, PER_TYPE | BUNDLED),
 	ROW(SEARCH_POST, "search-type", POST, TYPE_SEARCH, RIGHT_SEARCH, FORM),
+	ROW(SEARCH_SYSTEM, "search-system", GET, BASE, 0, SYSTEM | BUNDLED),
+	ROW(SEARCH_SYSTEM_POST, "search-system", POST, SYSTEM_SEARCH, 0, FORM),
+	ROW(SEARCH_COMPARTMENT, "search-type", GET, COMPARTMENT, RIGHT_SEARCH, BUNDLED),
+	ROW(SEARCH_COMPARTMENT_POST, "search-type", POST, COMPARTMENT_SEARCH, RIGHT_SEARCH, FORM),
 	ROW(CAPABILITIES, "capabilities", GET, METADATA, 0, OPEN),
 	ROW(TRANSACTION, "transaction", POST, BASE, 0, BODY | WRITES | SYSTEM),
 	{ .code = NULL },
@@ -197,11 +201,41 @@ parse_operation(const struct pack *p, enum fhir_shape shape, const struct str *s
 	return out->operation ? ROUTE_FOUND : no_such(segments[at], word, ROUTE_NO_SUCH_OPERATION);
 }
 
+/* The compartment of Type/id: what is searched there. 0 segments are left of
+ * "_search" alone. */
+static bool
+parse_compartment(const struct pack *p, const struct str *segments, unsigned count,
+    struct fhir_route *out, struct str *word, enum route_result *result)
+{
+	struct str home = pack_text(p, pack_type_at(p, out->type)->name);
+	bool form = str_is(segments[count - 1], "_search");
+	uint32_t type = PACK_NONE;
+
+	if (!str_is(segments[2], "*") && !str_is(segments[2], "_search")) {
+		type = pack_find_resource(p, segments[2]);
+		if (type == PACK_NONE)
+			return false;
+	}
+	*word = segments[2];
+	*result = ROUTE_NO_SUCH_PATH;
+	if (count > 4 || (count == 4 && (!form || str_is(segments[2], "_search"))) ||
+	    !pack_find_compartment(p, home))
+		return true;
+	out->shape = form ? SHAPE_COMPARTMENT_SEARCH : SHAPE_COMPARTMENT;
+	out->home = out->type;
+	out->home_id = out->id;
+	out->type = type;
+	out->id = (struct str){ NULL, 0 };
+	*result = ROUTE_FOUND;
+	return true;
+}
+
 /* The shape below Type/id. */
 static enum route_result
 parse_instance(const struct pack *p, const struct str *segments, unsigned count,
     struct fhir_route *out, struct str *word)
 {
+	enum route_result result;
 	int64_t version;
 
 	if (!fhir_id_is_valid(segments[1])) {
@@ -212,6 +246,8 @@ parse_instance(const struct pack *p, const struct str *segments, unsigned count,
 	out->shape = SHAPE_INSTANCE;
 	if (count == 2)
 		return ROUTE_FOUND;
+	if (parse_compartment(p, segments, count, out, word, &result))
+		return result;
 	if (!str_is(segments[2], "_history"))
 		return parse_operation(p, SHAPE_INSTANCE_OPERATION, segments, 2, count, out, word);
 	out->shape = SHAPE_INSTANCE_HISTORY;
@@ -239,6 +275,10 @@ parse_shape(const struct pack *p, const struct str *segments, unsigned count,
 	if (count == 0) {
 		out->shape = SHAPE_BASE;
 		return ROUTE_FOUND;
+	}
+	if (str_is(segments[0], "_search")) {
+		out->shape = SHAPE_SYSTEM_SEARCH;
+		return count == 1 ? ROUTE_FOUND : no_such(segments[1], word, ROUTE_NO_SUCH_PATH);
 	}
 	if (str_is(segments[0], "metadata") || str_is(segments[0], "_history")) {
 		out->shape = segments[0].p[0] == '_' ? SHAPE_SYSTEM_HISTORY : SHAPE_METADATA;
@@ -272,7 +312,7 @@ route_parse(const struct pack *p, enum fhir_method method, struct str target, st
 	enum route_result result;
 	unsigned count;
 
-	*out = (struct fhir_route){ .method = method, .type = PACK_NONE };
+	*out = (struct fhir_route){ .method = method, .type = PACK_NONE, .home = PACK_NONE };
 	*word = (struct str){ NULL, 0 };
 	if (question >= 0) {
 		out->query = str_from_index(target, (size_t)question + 1);

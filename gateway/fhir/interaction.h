@@ -31,16 +31,19 @@ enum fhir_method {
 
 /* What a path below the base names. */
 enum fhir_shape {
-	SHAPE_BASE,		/* "" */
-	SHAPE_METADATA,		/* metadata */
-	SHAPE_TYPE,		/* Patient */
-	SHAPE_TYPE_SEARCH,	/* Patient/_search */
-	SHAPE_INSTANCE,		/* Patient/1 */
-	SHAPE_INSTANCE_HISTORY, /* Patient/1/_history */
-	SHAPE_VERSION,		/* Patient/1/_history/2 */
-	SHAPE_TYPE_HISTORY,	/* Patient/_history */
-	SHAPE_SYSTEM_HISTORY,	/* _history */
-	SHAPE_SYSTEM_OPERATION, /* $name, below each of these */
+	SHAPE_BASE,		  /* "" */
+	SHAPE_METADATA,		  /* metadata */
+	SHAPE_TYPE,		  /* Patient */
+	SHAPE_TYPE_SEARCH,	  /* Patient/_search */
+	SHAPE_SYSTEM_SEARCH,	  /* _search */
+	SHAPE_COMPARTMENT,	  /* Patient/1/Observation, or * for all */
+	SHAPE_COMPARTMENT_SEARCH, /* Patient/1/Observation/_search, Patient/1/_search */
+	SHAPE_INSTANCE,		  /* Patient/1 */
+	SHAPE_INSTANCE_HISTORY,	  /* Patient/1/_history */
+	SHAPE_VERSION,		  /* Patient/1/_history/2 */
+	SHAPE_TYPE_HISTORY,	  /* Patient/_history */
+	SHAPE_SYSTEM_HISTORY,	  /* _history */
+	SHAPE_SYSTEM_OPERATION,	  /* $name, below each of these */
 	SHAPE_TYPE_OPERATION,
 	SHAPE_INSTANCE_OPERATION,
 	SHAPE_VERSION_OPERATION,
@@ -61,6 +64,10 @@ enum interaction_id {
 	INTERACTION_CREATE,
 	INTERACTION_SEARCH_TYPE,
 	INTERACTION_SEARCH_POST,
+	INTERACTION_SEARCH_SYSTEM,
+	INTERACTION_SEARCH_SYSTEM_POST,
+	INTERACTION_SEARCH_COMPARTMENT,
+	INTERACTION_SEARCH_COMPARTMENT_POST,
 	INTERACTION_CAPABILITIES,
 	INTERACTION_TRANSACTION, /* and batch: the Bundle's type tells */
 	INTERACTION_OPERATION,	 /* see operation.h */
@@ -102,7 +109,9 @@ struct fhir_route {
 	const struct operation *operation; /* of INTERACTION_OPERATION */
 	enum fhir_method method;	   /* FHIR_HEAD is served as its GET */
 	enum fhir_shape shape;
-	uint32_t type; /* PACK_NONE when the path names none */
+	uint32_t type;	    /* PACK_NONE when the path names none */
+	uint32_t home;	    /* whose compartment is searched: its type, PACK_NONE: none; */
+	struct str home_id; /* and id */
 	struct str id;
 	uint64_t version; /* SHAPE_VERSION; 0: no version can be so named */
 	struct str query; /* as sent, without the '?' */

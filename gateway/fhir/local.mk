@@ -8,6 +8,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/collection.c gateway/fhir/collection.h \
 	gateway/fhir/history.c \
 	gateway/fhir/interaction.c gateway/fhir/interaction.h \
+	gateway/fhir/link.c gateway/fhir/link.h \
 	gateway/fhir/negotiate.c gateway/fhir/negotiate.h \
 	gateway/fhir/op_diff.c gateway/fhir/op_everything.c gateway/fhir/op_meta.c gateway/fhir/op_validate.c \
 	gateway/fhir/operation.c gateway/fhir/operation.h \

@@ -1,39 +1,15 @@
 /*
- * Where the next page of a search starts, signed.
+ * Where the next page of a history or an operation starts, signed.
  */
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#include "base/arena.h"
-#include "base/buf.h"
 #include "base/hash.h"
-#include "base/percent.h"
 #include "gateway/fhir/search_query.h"
 
 enum {
 	MAC_BYTES = 16,
 };
-
-struct str
-search_cursor_context(const struct pack *p, const struct search_query *q, struct arena *a)
-{
-	struct str type = pack_text(p, pack_type_at(p, q->store.type)->name), context;
-	struct buf b;
-
-	buf_init(&b, 1 << 20);
-	buf_put_str(&b, type);
-	for (uint32_t i = 0; i < q->used_count; i++) {
-		if (str_is(q->used[i].name, "_count"))
-			continue;
-		buf_put_byte(&b, '&');
-		percent_encode(q->used[i].name, &b);
-		buf_put_byte(&b, '=');
-		percent_encode(q->used[i].value, &b);
-	}
-	context = b.full ? (struct str){ NULL, 0 } : str_dup(a, buf_str(&b));
-	buf_release(&b);
-	return context;
-}
 
 static void
 put_number(uint8_t *p, uint64_t n)

@@ -116,13 +116,25 @@ take_all(struct parse *ps, const struct query_pair *pairs, uint32_t count)
 	for (uint32_t i = 0; i < count && !ps->full; i++) {
 		uint32_t clauses = ps->clause_count;
 
-		if (str_is(pairs[i].name, SEARCH_CURSOR) && !ps->conditions)
-			continue;
 		if (take_pair(ps, &pairs[i]) == TAKEN)
 			ps->out->used[ps->out->used_count++] = pairs[i];
 		else
 			ps->clause_count = clauses;
 	}
+}
+
+/* Only what is in the compartment. */
+static void
+add_compartment(struct parse *ps)
+{
+	struct criterion none = { .number = 0 };
+	struct store_clause *clause;
+
+	if (!ps->o->compartment.len)
+		return;
+	clause = parse_add_clause(ps, 1);
+	if (clause)
+		parse_add_test(clause, &none, TEST_IN_COMPARTMENT)->value = ps->o->compartment;
 }
 
 static int
@@ -134,6 +146,7 @@ parse_pairs(struct parse *ps, const struct query_pair *pairs, uint32_t count)
 		return -1;
 	}
 	ps->out->used = arena_calloc(ps->a, (size_t)count + 1, sizeof(struct query_pair));
+	add_compartment(ps);
 	if (ps->out->used)
 		take_all(ps, pairs, count);
 	else
@@ -144,27 +157,6 @@ parse_pairs(struct parse *ps, const struct query_pair *pairs, uint32_t count)
 	ps->out->store.clauses = ps->clauses;
 	ps->out->store.clause_count = ps->clause_count;
 	return ps->errors ? -1 : 0;
-}
-
-static int
-take_cursor(struct parse *ps, const struct query_pair *pairs, uint32_t count)
-{
-	struct store_query *q = &ps->out->store;
-	struct str context = search_cursor_context(ps->p, ps->out, ps->a);
-
-	for (uint32_t i = 0; i < count; i++) {
-		if (!str_is(pairs[i].name, SEARCH_CURSOR))
-			continue;
-		if (!context.p || !ps->o->cursor_key.len ||
-		    !search_cursor_parse(
-			ps->o->cursor_key, context, pairs[i].value, &q->moment, &q->from_row)) {
-			parse_complain(ps, "value",
-			    "'" SEARCH_CURSOR "' is no cursor of this search: follow the links as "
-			    "they were given");
-			return -1;
-		}
-	}
-	return 0;
 }
 
 int
@@ -179,16 +171,81 @@ search_query_parse(struct search_index *si, const struct pack *p, uint32_t type,
 	*out = (struct search_query){ .store = { .type = type,
 					  .visibility = o->visibility,
 					  .want_total = o->want_total,
+					  .total_if_short = true,
 					  .count = o->count } };
-	if (parse_pairs(&ps, pairs, count) < 0 || take_cursor(&ps, pairs, count) < 0)
+	if (parse_pairs(&ps, pairs, count) < 0)
 		return -1;
 	if (out->include.count && out->subset.summary == SUMMARY_TEXT) {
 		parse_complain(&ps, "not-supported",
 		    "'_summary=text' cannot be asked for together with _include or _revinclude");
 		return -1;
 	}
-	if (out->count_only)
+	if (out->count_only) {
 		out->store.count = 0;
+		out->store.total_if_short = false;
+	}
+	return 0;
+}
+
+/* One type after the other, each with what those before have used. */
+static int
+parse_types(struct parse *ps, const uint32_t *types, const struct store_visibility *visible,
+    uint32_t type_count, const struct query_pair *pairs, uint32_t count)
+{
+	struct search_query *out = ps->out;
+	struct store_inner *others = arena_calloc(ps->a, type_count, sizeof(*others));
+	struct search_options o = *ps->o;
+
+	if (!others) {
+		parse_complain(ps, "too-costly", "the search has too many types");
+		return -1;
+	}
+	for (uint32_t i = 0; i < type_count; i++) {
+		struct search_query q;
+
+		o.visibility = visible[i];
+		if (search_query_parse(
+			ps->si, ps->p, types[i], pairs, count, &o, ps->a, &q, ps->findings) < 0)
+			return -1;
+		pairs = q.used;
+		count = q.used_count;
+		if (i == 0)
+			*out = q;
+		else
+			others[i - 1] = (struct store_inner){ types[i], q.store.clauses,
+				q.store.clause_count, visible[i] };
+	}
+	out->used = (struct query_pair *)pairs;
+	out->used_count = count;
+	out->store.others = others;
+	out->store.other_count = type_count - 1;
+	return 0;
+}
+
+int
+search_query_parse_types(struct search_index *si, const struct pack *p, const uint32_t *types,
+    uint32_t type_count, const struct query_pair *pairs, uint32_t count,
+    const struct search_options *o, struct arena *a, struct search_query *out,
+    struct findings *findings)
+{
+	struct parse ps = { .si = si, .p = p, .o = o, .a = a, .out = out, .findings = findings };
+	struct store_visibility *visible = arena_calloc(
+	    a, (size_t)type_count + 1, sizeof(*visible));
+	uint32_t *some = arena_calloc(a, (size_t)type_count + 1, sizeof(*some)), left = 0;
+
+	*out = (struct search_query){ 0 };
+	for (uint32_t i = 0; some && visible && i < type_count; i++)
+		if (parse_may_search(&ps, types[i], &visible[left]))
+			some[left++] = types[i];
+	if (!left) {
+		parse_complain(&ps, "forbidden", "the sender has no right to search any type");
+		return -1;
+	}
+	if (parse_types(&ps, some, visible, left, pairs, count) < 0)
+		return -1;
+	/* What one type has left out, those before it have not. */
+	if (out->used_count < count)
+		return parse_types(&ps, some, visible, left, out->used, out->used_count);
 	return 0;
 }
 

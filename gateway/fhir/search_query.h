@@ -39,10 +39,10 @@ int query_pairs(struct str query, struct arena *a, struct query_pair **pairs, ui
 typedef bool search_permit_fn(void *ctx, uint32_t type, struct store_visibility *out);
 
 struct search_options {
-	bool lenient;	       /* Prefer: handling=lenient */
-	bool want_total;       /* where _total does not say */
-	uint32_t count, most;  /* page size where _count does not say; largest */
-	struct str cursor_key; /* signs cursors; empty: none are taken */
+	bool lenient;		/* Prefer: handling=lenient */
+	bool want_total;	/* where _total does not say */
+	uint32_t count, most;	/* page size where _count does not say; largest */
+	struct str compartment; /* only what is in it ("Patient/1"); empty: all */
 	struct store_visibility visibility;
 	search_permit_fn *permit; /* NULL: no type but the one that is searched */
 	void *permit_ctx;
@@ -72,6 +72,18 @@ int search_query_parse(struct search_index *si, const struct pack *p, uint32_t t
     struct search_query *out, struct findings *findings);
 
 /*
+ * The same, of several types: a parameter must be one of all of them. With
+ * lenient, what is left out for one type is left out for all. Types that may
+ * not be searched are left out. out->store is of the first, the others are its
+ * `others`. Returns 0 or -1; a search that no type is left for is told with code
+ * forbidden.
+ */
+int search_query_parse_types(struct search_index *si, const struct pack *p, const uint32_t *types,
+    uint32_t type_count, const struct query_pair *pairs, uint32_t count,
+    const struct search_options *o, struct arena *a, struct search_query *out,
+    struct findings *findings);
+
+/*
  * The conditions of a conditional write, from a query string. There must be at
  * least one criterion; result parameters are refused, and leniency there is
  * none: a condition that is left out would match what it should not.
@@ -82,7 +94,7 @@ int search_match_parse(struct search_index *si, const struct pack *p, uint32_t t
 /* Whether a parameter of type reference may point to the type. */
 bool search_points_to(const struct pack *p, const struct pack_param *param, uint32_t type);
 
-/* Paging. */
+/* Paging of histories and operations. */
 
 #define SEARCH_CURSOR "_cursor" /* the parameter of the next page's link */
 
@@ -100,10 +112,5 @@ void search_cursor_make(
 /* Back; false when it is not one of ours for that context. */
 bool search_cursor_parse(
     struct str key, struct str context, struct str text, int64_t *moment, uint64_t *row);
-
-/* The context of a search's cursors: type and what was obeyed but _count. In
- * the arena; {NULL, 0} when that is full. */
-struct str
-search_cursor_context(const struct pack *p, const struct search_query *q, struct arena *a);
 
 #endif

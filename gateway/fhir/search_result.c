@@ -86,6 +86,7 @@ take_total(struct parse *ps, const struct criterion *c)
 	    !str_is(c->value, "accurate"))
 		return parse_bad_value(ps, c, "'none', 'estimate' or 'accurate'");
 	ps->out->store.want_total = !str_is(c->value, "none");
+	ps->out->store.total_if_short = false;
 	return TAKEN;
 }
 

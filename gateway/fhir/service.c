@@ -1,10 +1,32 @@
 #include "gateway/fhir/service.h"
 
+#include <openssl/crypto.h>
+
 #include "base/error.h"
 #include "base/hash.h"
 #include "gateway/fhir/capability.h"
+#include "gateway/fhir/link.h"
 #include "gateway/fhir/search_index.h"
 #include "profiles/pack.h"
+
+/* Two keys of the one that is kept. */
+static int
+open_keys(struct fhir_service *s, struct error *err)
+{
+	uint8_t key[LINK_KEY];
+	struct str own = str_of((const char *)key, LINK_KEY);
+	struct str sign[] = { STR("sign"), own }, seal[] = { STR("seal"), own };
+
+	_Static_assert((int)SHA256_BYTES == (int)CURSOR_KEY, "a key is a hash");
+	if (!s->key_path)
+		random_bytes(key, sizeof(key));
+	else if (link_key_load(s->key_path, key, err) != 0)
+		return -1;
+	sha256_parts(sign, 2, s->cursor_key);
+	sha256_parts(seal, 2, s->link_key);
+	OPENSSL_cleanse(key, sizeof(key));
+	return 0;
+}
 
 int
 fhir_service_open(struct fhir_service *s, struct error *err)
@@ -18,7 +40,8 @@ fhir_service_open(struct fhir_service *s, struct error *err)
 			    "one from a whole FHIR release with firedoor pack",
 			    needed[i]);
 	s->bundle = pack_find_resource(s->pack, STR("Bundle"));
-	random_bytes(s->cursor_key, sizeof(s->cursor_key));
+	if (open_keys(s, err) != 0)
+		return -1;
 	s->capability = capability_new();
 	s->index = search_index_new(s->pack, s->base);
 	return 0;

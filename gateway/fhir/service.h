@@ -37,11 +37,13 @@ struct fhir_service {
 	size_t max_answer; /* bytes of a Bundle that goes out */
 	bool bearer;	   /* senders show bearer tokens */
 	bool cors;
+	const char *key_path; /* of the key of links; NULL: one for this run only */
 
 	/* Made: */
 	uint32_t bundle; /* type number of Bundle */
 	struct search_index *index;
-	uint8_t cursor_key[CURSOR_KEY]; /* signs links to next pages */
+	uint8_t cursor_key[CURSOR_KEY]; /* signs and seals links */
+	uint8_t link_key[CURSOR_KEY];
 	struct capability *capability;
 };
 
@@ -58,6 +60,13 @@ static inline struct str
 fhir_cursor_key(const struct fhir_service *s)
 {
 	return str_of((const char *)s->cursor_key, CURSOR_KEY);
+}
+
+/* Seals what searches' links hold: another than that which signs. */
+static inline struct str
+fhir_link_key(const struct fhir_service *s)
+{
+	return str_of((const char *)s->link_key, CURSOR_KEY);
 }
 
 #endif

@@ -400,6 +400,9 @@ sq_test_key(const struct sq_names *n, uint32_t type, const struct store_test *t,
 	case TEST_REFERENCE:
 		*out = sq_param_key(n, SQ_REFERENCE, type, t->param, none, t->value);
 		return true;
+	case TEST_IN_COMPARTMENT:
+		*out = sq_compartment_key(t->value);
+		return true;
 	case TEST_OF_TYPE:
 		*out = sq_param_key(n, SQ_OF_TYPE, type, t->param, t->system, t->value);
 		return true;

@@ -145,6 +145,30 @@ merge_hits(struct sql *s, struct hits *to, const struct hits *more, struct error
 	return 0;
 }
 
+/* How many there are of this type; UINT64_MAX: it is not known of some type. */
+static int
+add_total(struct sql *s, const struct walk *w, const struct hits *found, uint64_t *total,
+    struct error *err)
+{
+	const struct store_query *q = s->q;
+	int counts = 1;
+
+	if (!q->want_total || *total == UINT64_MAX)
+		return 0;
+	if (q->count && !q->from_row && found->count < found->most) {
+		*total += found->count;
+		return 0;
+	}
+	if (q->total_if_short)
+		counts = walk_is_short(s, w, err);
+	if (counts < 0)
+		return -1;
+	if (counts)
+		return find_total(s, w, total, err);
+	*total = UINT64_MAX;
+	return 0;
+}
+
 /* What one type gives, merged with what the types before have given. */
 static int
 find_part(struct sql *s, const struct store_inner *in, bool merges, struct arena *a, struct hits *h,
@@ -162,9 +186,7 @@ find_part(struct sql *s, const struct store_inner *in, bool merges, struct arena
 		return -1;
 	if (q->count && find_hits(s, &w, a, &found, err) < 0)
 		return -1;
-	if (q->want_total && q->count && !q->from_row && found.count < found.most)
-		*total += found.count;
-	else if (q->want_total && find_total(s, &w, total, err) < 0)
+	if (add_total(s, &w, &found, total, err) < 0)
 		return -1;
 	if (merges)
 		return merge_hits(s, h, &found, err);

@@ -69,7 +69,7 @@ sort_read_from(struct sql *s, struct sort_place *at, struct error *err)
 	rc = st ? sq_step(s->c, st, "find the page", err) : -1;
 	if (rc <= 0)
 		return rc < 0 ? -1
-			      : error_set(err, ERROR_INVALID,
+			      : error_set(err, ERROR_MISSING,
 				    "the page began at a resource that is no longer kept: start "
 				    "from the first page");
 	rc = sort_read_keys(s->q, st, 1, s->scratch, at, err);

@@ -110,6 +110,9 @@ struct walk {
 /* Choose the smallest; of those that are large, the first keyed. */
 int walk_choose(struct sql *s, struct walk *best, struct error *err);
 
+/* Whether it has few rows. 1, 0, or -1 with *err set. */
+int walk_is_short(struct sql *s, const struct walk *w, struct error *err);
+
 /* FROM and WHERE: the same for the page and the total. joins: what else stands
  * in FROM. */
 void walk_put(struct sql *s, const struct walk *w, const char *joins);

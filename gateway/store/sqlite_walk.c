@@ -107,6 +107,17 @@ walk_choose(struct sql *s, struct walk *best, struct error *err)
 	return 0;
 }
 
+int
+walk_is_short(struct sql *s, const struct walk *w, struct error *err)
+{
+	int size;
+
+	if (w->kind != WALK_KEY || w->size)
+		return w->size < SAMPLE;
+	size = sample_key(s, w->key, err);
+	return size < 0 ? -1 : size < SAMPLE;
+}
+
 void
 walk_put(struct sql *s, const struct walk *w, const char *joins)
 {

@@ -149,6 +149,7 @@ struct store_test {
 		TEST_DATE,	/* against low..high, as `compare` says */
 		TEST_NUMBER,	/* against low..high; value: unit as written, empty: any */
 		TEST_QUANTITY,	/* against low..high, of system|value */
+		TEST_IN_COMPARTMENT, /* of value ("Patient/123") */
 		TEST_NEAR,	/* within distance of low (latitude), high (longitude) */
 		TEST_CHAIN,	/* refers by param to a resource that inner finds */
 		TEST_HAS,	/* is referred to by param of a resource that inner finds */
@@ -457,6 +458,7 @@ struct store_query {
 	uint32_t other_count;
 	uint32_t count; /* 0: only the total */
 	bool want_total;
+	bool total_if_short; /* count only where that is a matter of few rows */
 	bool bodiless;	   /* as of a history */
 	uint64_t from_row; /* continue behind this row (backward: before it); 0: start */
 	int64_t moment;	   /* 0: now */

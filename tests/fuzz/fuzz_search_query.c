@@ -144,7 +144,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct search_options o = { .want_total = true,
 		.count = 10,
 		.most = 50,
-		.cursor_key = STR("key"),
 		.permit = permit,
 		.visibility = { .kind = SEES_EVERYTHING } };
 	struct arena a;

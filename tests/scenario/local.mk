@@ -31,6 +31,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/history.scenario \
 	tests/scenario/http.scenario \
 	tests/scenario/lenient.scenario \
+	tests/scenario/links.scenario \
 	tests/scenario/merge.scenario \
 	tests/scenario/operations.scenario \
 	tests/scenario/parts.scenario \
@@ -46,6 +47,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/sort.scenario \
 	tests/scenario/special.scenario \
 	tests/scenario/tokens.scenario \
+	tests/scenario/system_search.scenario \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py tests/scenario/slow.py \
