@@ -263,6 +263,9 @@ compile_ordinary(struct compiler *c, const struct call *call, struct known *out)
 	op = emit_call(c, call, ops, i);
 	if (op == NO_OP)
 		return NO_OP;
+	if (call->fn->code >= FN_MATCHES && call->fn->code <= FN_REPLACE_MATCHES &&
+	    !compile_pattern(c, call->s, &c->f->ops[op]))
+		return NO_OP;
 	return what_it_gives(c, call, args, i, out) ? op : compile_no_memory(c);
 }
 

@@ -76,6 +76,28 @@ compile_add_list(struct compiler *c, const uint32_t *numbers, uint32_t count)
 	return first;
 }
 
+bool
+compile_pattern(struct compiler *c, const struct syntax *s, struct op *op)
+{
+	struct fhirpath *f = c->f;
+	const struct op *pattern = &f->ops[op->a];
+	struct error why;
+	void *code;
+
+	if (pattern->code != OP_LITERAL || f->literals[pattern->a].kind != FHIRPATH_STRING)
+		return true;
+	code = regex_compile(f->literals[pattern->a].value, op->code == FN_MATCHES_FULL, &why);
+	if (!code)
+		return REFUSE(c, s->args, "%s", why.text) != NO_OP;
+	if (!make_room(c, &f->patterns, f->pattern_count, &c->pattern_room, sizeof(code))) {
+		regex_free(code);
+		return compile_no_memory(c) != NO_OP;
+	}
+	op->c = f->pattern_count;
+	f->patterns[f->pattern_count++] = code;
+	return true;
+}
+
 static uint32_t
 emit_literal(struct compiler *c, const struct syntax *s, enum fhirpath_kind kind, struct str value,
     struct known *out)
@@ -616,6 +638,8 @@ fhirpath_free(struct fhirpath *f)
 {
 	if (!f)
 		return;
+	for (uint32_t i = 0; i < f->pattern_count; i++)
+		regex_free(f->patterns[i]);
 	arena_release(&f->arena);
 	free(f);
 }

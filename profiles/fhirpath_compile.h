@@ -35,7 +35,7 @@ struct compiler {
 	struct arena work; /* the tree, and what is known */
 	struct error *err;
 	uint32_t op_room, step_count, step_room, literal_count, literal_room;
-	uint32_t list_count, list_room;
+	uint32_t list_count, list_room, pattern_room;
 	const struct scope *scope;
 	const struct known *total; /* what $total is; NULL outside of aggregate() */
 };
@@ -63,6 +63,10 @@ uint32_t compile_no_memory(struct compiler *c);
 uint32_t compile_emit(
     struct compiler *c, const struct syntax *s, enum op_code code, uint32_t input, uint32_t a);
 uint32_t compile_add_literal(struct compiler *c, enum fhirpath_kind kind, struct str value);
+
+/* Compile the regular expression of a call whose pattern is a literal. False
+ * with c->err set. */
+bool compile_pattern(struct compiler *c, const struct syntax *s, struct op *op);
 
 /* Put count numbers into the program's lists; where they start, or NO_OP. */
 uint32_t compile_add_list(struct compiler *c, const uint32_t *numbers, uint32_t count);

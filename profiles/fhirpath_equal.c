@@ -108,42 +108,6 @@ eval_equal(struct eval *e, uint32_t left, uint32_t right, bool negate)
 }
 
 static bool
-is_space(int c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-/* The character at *i for an equivalence: case folded, spaces as one. */
-static int
-next_folded(struct str s, size_t *i)
-{
-	int c;
-
-	if (*i >= s.len)
-		return -1;
-	c = (unsigned char)s.p[(*i)++];
-	if (!is_space(c))
-		return c >= 'A' && c <= 'Z' ? c | 32 : c;
-	while (*i < s.len && is_space(s.p[*i]))
-		++*i;
-	return ' ';
-}
-
-static bool
-equivalent_texts(struct str x, struct str y)
-{
-	size_t i = 0, j = 0;
-	int c;
-
-	do {
-		c = next_folded(x, &i);
-		if (c != next_folded(y, &j))
-			return false;
-	} while (c >= 0);
-	return true;
-}
-
-static bool
 equivalent_values(const struct fhirpath_item *x, const struct fhirpath_item *y)
 {
 	struct quantity p, q;
@@ -151,7 +115,7 @@ equivalent_values(const struct fhirpath_item *x, const struct fhirpath_item *y)
 	int order;
 
 	if (x->kind == FHIRPATH_STRING && y->kind == FHIRPATH_STRING)
-		return equivalent_texts(x->value, y->value);
+		return text_is_equivalent(x->value, y->value);
 	if (x->kind == FHIRPATH_QUANTITY || y->kind == FHIRPATH_QUANTITY)
 		return (kind_is_number(x->kind) || x->kind == FHIRPATH_QUANTITY) &&
 		       (kind_is_number(y->kind) || y->kind == FHIRPATH_QUANTITY) &&

@@ -73,6 +73,7 @@ int eval_definition(struct eval *e, const struct op *op, uint32_t base);
 /* A text function whose text and arguments are there. */
 int eval_regex(struct eval *e, const struct op *op, struct str text, struct str pattern,
     struct str replacement);
+int eval_case(struct eval *e, struct str text, bool upper);
 int eval_code(struct eval *e, const struct op *op, struct str text, struct str format);
 
 /* Put an item, a node or a made value on the stack. */
@@ -152,6 +153,9 @@ eval_equal_items(struct eval *e, const struct fhirpath_item *x, const struct fhi
 
 /* Equality and equivalence of what is from left to right, and from right on. */
 int eval_equality(struct eval *e, const struct op *op, uint32_t left, uint32_t right);
+
+/* Texts that are the same but for case and how much white space there is. */
+bool text_is_equivalent(struct str x, struct str y);
 
 /* Take doubles from the items from base on; the first of each stays. */
 int eval_distinct(struct eval *e, uint32_t base);

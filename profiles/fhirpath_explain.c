@@ -127,7 +127,11 @@ put_op(const struct fhirpath *f, const struct op *op, struct buf *out)
 		if (op->code >= FN_EMPTY) {
 			put_operand(op->a, out);
 			put_operand(op->b, out);
-			put_operand(op->c, out);
+			/* Of functions with patterns c is none. */
+			if (op->code < FN_MATCHES || op->code > FN_REPLACE_MATCHES)
+				put_operand(op->c, out);
+			else if (op->c != NO_OP)
+				buf_puts(out, " (pattern compiled)");
 		} else if (op->code >= OP_UNION || op->code == OP_INDEXER) {
 			put_operand(op->a, out);
 		}

@@ -105,7 +105,7 @@ enum op_code {
 	FN_TO_CHARS,
 	FN_SPLIT,
 	FN_TRIM,
-	FN_MATCHES,
+	FN_MATCHES, /* c: pattern; NO_OP where it is no literal */
 	FN_MATCHES_FULL,
 	FN_REPLACE_MATCHES,
 	FN_ENCODE,
@@ -203,6 +203,8 @@ struct fhirpath {
 	uint32_t op_count, start;
 	struct step *steps;
 	struct fhirpath_item *literals;
+	void **patterns; /* of regular expressions that are literals, compiled */
+	uint32_t pattern_count;
 	uint32_t *lists;			 /* ops, of functions with many arguments */
 	uint32_t given;				 /* slots of variables that evaluation gives */
 	uint32_t slot_count;			 /* of all variables */
@@ -213,6 +215,14 @@ struct fhirpath {
 	uint32_t extension_url;			 /* its element */
 	uint32_t quantity;
 };
+
+/*
+ * Compile a regular expression; `full`: that matches the whole text. Returns
+ * PCRE2's code, which any thread may use, or NULL with *err set.
+ */
+struct error;
+void *regex_compile(struct str pattern, bool full, struct error *err);
+void regex_free(void *code);
 
 /* FHIRPath's own type behind a primitive's lexical space. */
 enum fhirpath_kind fhirpath_kind_of(uint8_t lexical);

@@ -2,6 +2,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "base/error.h"
 #include "profiles/fhirpath_eval.h"
 
 enum {
@@ -12,7 +13,7 @@ enum {
 
 /* What one call needs; freed as a whole. */
 struct regex {
-	pcre2_code *code;
+	pcre2_code *code, *own; /* own: compiled for this call */
 	pcre2_match_context *limits;
 	pcre2_match_data *match;
 };
@@ -22,27 +23,56 @@ regex_release(struct regex *r)
 {
 	pcre2_match_data_free(r->match);
 	pcre2_match_context_free(r->limits);
-	pcre2_code_free(r->code);
+	pcre2_code_free(r->own);
 }
 
 /* Single line mode, where a point is any character, as N1, 5.6.9 has it. */
-static int
-regex_init(struct regex *r, struct eval *e, const struct op *op, struct str pattern, bool full)
+void *
+regex_compile(struct str pattern, bool full, struct error *err)
 {
 	uint32_t flags = PCRE2_UTF | PCRE2_UCP | PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C;
-	int why;
+	PCRE2_UCHAR8 what[128] = "";
+	pcre2_code *code;
 	PCRE2_SIZE at;
+	int why;
 
 	if (full)
 		flags |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
-	if (pattern.len > REGEX_BYTES)
-		return eval_fail(e, op, "the regular expression is too long");
-	if (eval_count(e, 100 + (uint32_t)pattern.len))
-		return -1;
-	r->code = pcre2_compile(
+	if (pattern.len > REGEX_BYTES) {
+		error_set(err, ERROR_LIMIT, "the regular expression is longer than %d bytes",
+		    REGEX_BYTES);
+		return NULL;
+	}
+	code = pcre2_compile(
 	    (PCRE2_SPTR)(pattern.len ? pattern.p : ""), pattern.len, flags, &why, &at, NULL);
-	if (!r->code)
-		return eval_fail(e, op, "that is no regular expression");
+	if (code)
+		return code;
+	pcre2_get_error_message(why, what, sizeof(what));
+	error_set(err, ERROR_INVALID, "that is no regular expression: %s, at character %zu of it",
+	    (const char *)what, at + 1);
+	return NULL;
+}
+
+void
+regex_free(void *code)
+{
+	pcre2_code_free(code);
+}
+
+static int
+regex_init(struct regex *r, struct eval *e, const struct op *op, struct str pattern)
+{
+	struct error why;
+
+	if (op->c != NO_OP) {
+		r->code = e->f->patterns[op->c];
+	} else {
+		if (eval_count(e, 100 + (uint32_t)(pattern.len < REGEX_BYTES ? pattern.len : 0)))
+			return -1;
+		r->code = r->own = regex_compile(pattern, op->code == FN_MATCHES_FULL, &why);
+		if (!r->code)
+			return eval_fail(e, op, why.text);
+	}
 	r->limits = pcre2_match_context_create(NULL);
 	r->match = pcre2_match_data_create_from_pattern(r->code, NULL);
 	if (!r->limits || !r->match)
@@ -114,7 +144,7 @@ eval_regex(struct eval *e, const struct op *op, struct str text, struct str patt
 	/* An empty pattern replaces nothing, as the official tests have it. */
 	if (op->code == FN_REPLACE_MATCHES && pattern.len == 0)
 		return eval_push_made(e, FHIRPATH_STRING, text);
-	rc = regex_init(&r, e, op, pattern, op->code == FN_MATCHES_FULL);
+	rc = regex_init(&r, e, op, pattern);
 	if (rc == 0 && op->code == FN_REPLACE_MATCHES) {
 		rc = substitute(&r, e, op, text, replacement);
 	} else if (rc == 0) {

@@ -37,25 +37,6 @@ count_chars(struct str s)
 }
 
 static int
-change_case(struct text_call *c)
-{
-	char *p = arena_alloc_bytes(c->e->arena, c->text.len + 1);
-
-	if (!p)
-		return eval_no_memory(c->e);
-	for (size_t i = 0; i < c->text.len; i++) {
-		char x = c->text.p[i];
-
-		if (c->op->code == FN_LOWER && x >= 'A' && x <= 'Z')
-			x = (char)(x | 32);
-		if (c->op->code == FN_UPPER && x >= 'a' && x <= 'z')
-			x = (char)(x & ~32);
-		p[i] = x;
-	}
-	return push_text(c->e, str_of(p, c->text.len));
-}
-
-static int
 index_of(struct text_call *c)
 {
 	ptrdiff_t at = str_find_str(c->text, c->a), last = at;
@@ -195,7 +176,7 @@ run_text(struct text_call *c)
 		return eval_push_bool(e, str_ends(c->text, c->a));
 	case FN_LOWER:
 	case FN_UPPER:
-		return change_case(c);
+		return eval_case(c->e, c->text, c->op->code == FN_UPPER);
 	case FN_LENGTH:
 		return eval_push_integer(e, count_chars(c->text));
 	case FN_INDEX_OF:

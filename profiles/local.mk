@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libprofiles.a
 libprofiles_a_SOURCES = \
 	profiles/fhirpath.h profiles/fhirpath_program.h \
-	profiles/fhirpath_arithmetic.c profiles/fhirpath_call.c \
+	profiles/fhirpath_arithmetic.c profiles/fhirpath_call.c profiles/fhirpath_case.c \
 	profiles/fhirpath_code.c profiles/fhirpath_compile.c profiles/fhirpath_compile.h \
 	profiles/fhirpath_convert.c profiles/fhirpath_equal.c \
 	profiles/fhirpath_eval.c profiles/fhirpath_eval.h profiles/fhirpath_explain.c \
