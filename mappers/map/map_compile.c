@@ -1,8 +1,17 @@
 /* From what is written to programs: every name is looked up here. */
 #include "mappers/map/map_internal.h"
 
+/* A resource that shared rules name and a message does not make: it is left out
+ * there, but some message must make it. */
+struct absent {
+	struct absent *next;
+	struct place place;
+	struct str name;
+};
+
 struct compiler {
 	struct map_set *set;
+	struct absent *absent;
 	const struct pack *pack;
 	struct error *err;
 	unsigned depth;
@@ -14,6 +23,7 @@ struct scope {
 	struct str v2;		     /* type that parts belong to; empty: not known */
 	bool table;		     /* a table may be given */
 	struct message_map *message; /* of a block in a message's rule; or NULL */
+	bool shared;		     /* the block is of shared rules */
 };
 
 static int compile_rules(struct compiler *c, const struct scope *scope, struct rule_text *texts,
@@ -38,8 +48,8 @@ find_block(const struct map_set *set, enum block_kind kind, struct str name)
 static int
 no_block(struct compiler *c, struct place at, enum block_kind kind, struct str name)
 {
-	static const char *const kinds[] = { "message map", "segment map", "data type map",
-		"table" };
+	static const char *const kinds[] = { "message map", "segment map", "data type map", "table",
+		"block of shared rules" };
 	struct str nearest = STR("");
 	unsigned best = 4;
 
@@ -167,32 +177,93 @@ extend(struct compiler *c, struct block *base, struct block *by)
 	return 0;
 }
 
-/* One block of each name: the last, with what extends it. */
+/* Put the shared rules that a message uses where it says so. */
+static int
+expand_uses(struct compiler *c, struct rule_text **rules, unsigned depth)
+{
+	for (struct rule_text **at = rules; *at;) {
+		struct rule_text *use = *at;
+		struct block *shared;
+
+		if (use->kind != RULE_USE) {
+			at = &use->next;
+			continue;
+		}
+		shared = find_block(c->set, BLOCK_RULES, use->path.instance);
+		if (!shared)
+			return no_block(c, use->path.place, BLOCK_RULES, use->path.instance);
+		if (depth >= MAP_DEPTH)
+			return map_error(c->err, use->place, "shared rules use each other");
+		*at = NULL;
+		for (const struct rule_text *r = shared->rules; r; r = r->next) {
+			struct rule_text *copy = ARENA_NEW(&c->set->arena, struct rule_text);
+
+			if (!copy)
+				return full(c);
+			*copy = *r;
+			copy->next = NULL;
+			copy->shared = true;
+			*at = copy;
+			if (r->kind == RULE_USE) {
+				if (expand_uses(c, at, depth + 1) != 0)
+					return -1;
+				while (*at)
+					at = &(*at)->next;
+			} else {
+				at = &copy->next;
+			}
+		}
+		*at = use->next;
+	}
+	return 0;
+}
+
+static int
+overlay_block(struct compiler *c, struct block *b, struct block ***tail)
+{
+	struct block *old = b->kind < BLOCK_EVENTS ? find_block(c->set, b->kind, b->name) : NULL;
+
+	if (b->kind == BLOCK_MESSAGE && expand_uses(c, &b->rules, 0) != 0)
+		return -1;
+	if (b->extend && b->kind < BLOCK_EVENTS)
+		return extend(c, old, b);
+	if (old) {
+		b->next = old->next;
+		*old = *b;
+		if (*tail == &b->next)
+			*tail = &old->next;
+		return 0;
+	}
+	**tail = b;
+	*tail = &b->next;
+	return 0;
+}
+
+/* One block of each name: the last, with what extends it. Shared rules come
+ * first, so that what a site adds to them is in every message that uses them. */
 static int
 overlay(struct compiler *c)
 {
-	struct block *all = c->set->blocks, *next, **tail;
+	struct block *all = c->set->blocks, *rest = NULL, **rest_tail = &rest, *next;
+	struct block **tail = &c->set->blocks;
 
 	c->set->blocks = NULL;
 	for (struct block *b = all; b; b = next) {
-		struct block *old = b->kind < BLOCK_EVENTS ? find_block(c->set, b->kind, b->name)
-							   : NULL;
-
 		next = b->next;
 		b->next = NULL;
-		if (b->extend && b->kind < BLOCK_EVENTS) {
-			if (extend(c, old, b) != 0)
+		if (b->kind == BLOCK_RULES) {
+			if (overlay_block(c, b, &tail) != 0)
 				return -1;
-			continue;
+		} else {
+			*rest_tail = b;
+			rest_tail = &b->next;
 		}
-		if (old) {
-			b->next = old->next;
-			*old = *b;
-			continue;
-		}
-		for (tail = &c->set->blocks; *tail; tail = &(*tail)->next)
-			;
-		*tail = b;
+	}
+	for (struct block *b = rest; b; b = next) {
+		next = b->next;
+		b->next = NULL;
+		if (overlay_block(c, b, &tail) != 0)
+			return -1;
 	}
 	return 0;
 }
@@ -269,10 +340,11 @@ code_hash(struct str s)
 	return h ^ h >> 15;
 }
 
+/* Whether the code has a star that stands for any text. */
 static bool
-is_prefix(struct str code)
+has_star(struct str code)
 {
-	return code.len > 1 && code.p[code.len - 1] == '*';
+	return code.len > 1 && str_find(code, '*') >= 0;
 }
 
 static int
@@ -295,7 +367,7 @@ compile_table(struct compiler *c, const struct block *b, struct table *t)
 		const struct table_row *row = &b->rows[i];
 		uint32_t at = code_hash(row->code);
 
-		if (is_prefix(row->code)) {
+		if (has_star(row->code)) {
 			t->prefixes[t->prefix_count++] = row;
 			continue;
 		}
@@ -315,11 +387,14 @@ map_table_find(const struct table *t, struct str code, struct str *rest)
 		if (str_eq(t->slots[at & t->mask]->code, code))
 			return t->slots[at & t->mask];
 	for (uint32_t i = 0; i < t->prefix_count; i++) {
-		struct str prefix = t->prefixes[i]->code;
+		struct str pattern = t->prefixes[i]->code, front, back;
+		size_t star = (size_t)str_find(pattern, '*');
 
-		prefix.len--;
-		if (str_starts(code, prefix)) {
-			*rest = str_from_index(code, prefix.len);
+		front = str_of(pattern.p, star);
+		back = str_from_index(pattern, star + 1);
+		if (code.len > front.len + back.len && str_starts(code, front) &&
+		    str_ends(code, back)) {
+			*rest = str_of(code.p + front.len, code.len - front.len - back.len);
 			return t->prefixes[i];
 		}
 	}
@@ -333,7 +408,7 @@ map_table_target(const struct table_row *row, struct str code, struct str rest, 
 
 	if (row->keep)
 		return code;
-	star = is_prefix(row->code) ? str_find(row->target, '*') : -1;
+	star = has_star(row->code) ? str_find(row->target, '*') : -1;
 	if (star < 0)
 		return row->target;
 	return str_printf(a, "%.*s%.*s%.*s", (int)star, row->target.p, STR_ARG(rest),
@@ -533,6 +608,10 @@ compile_step(struct compiler *c, const struct step_text *t, bool last, uint32_t 
 		return 0;
 	}
 	s->slot = t->slot ? t->slot : 2; /* [1] */
+	if (s->slot >= SLOT_LABEL && s->slot < SLOT_URL) {
+		s->flags |= STEP_SHARED;
+		return 0;
+	}
 	if (!*by_rep)
 		s->flags |= STEP_BY_REP;
 	*by_rep = true;
@@ -600,6 +679,32 @@ need_resource(struct compiler *c, struct message_map *m, struct place at, struct
 	}
 	return map_error(c->err, at, "no rule of this message makes a resource '%.*s'%s%.*s%s",
 	    STR_ARG(name), near.len ? "; did you mean '" : "", STR_ARG(near), near.len ? "'?" : "");
+}
+
+static bool
+note_absent(struct compiler *c, struct message_map *m, struct place at, struct str name)
+{
+	struct absent *a;
+
+	if (!name.len || find_resource(m, name))
+		return false;
+	a = ARENA_NEW(&c->set->arena, struct absent);
+	if (a) {
+		*a = (struct absent){ c->absent, at, name };
+		c->absent = a;
+	}
+	return true;
+}
+
+/* Whether a shared rule is for a resource that this message does not make. */
+static bool
+is_absent(struct compiler *c, const struct scope *scope, const struct rule_text *t)
+{
+	if (!scope->shared || !scope->message)
+		return false;
+	return note_absent(c, scope->message, t->path.place, t->path.instance) ||
+	       (t->value && t->value->kind == VALUE_REF &&
+		   note_absent(c, scope->message, t->value->place, t->value->text));
 }
 
 /* Check that a value can be put at the end of the path. */
@@ -733,9 +838,11 @@ compile_rules(struct compiler *c, const struct scope *scope, struct rule_text *t
 	for (struct rule_text *t = texts; t; t = t->next) {
 		if (t->kind == RULE_MATCH || t->kind == RULE_WITHOUT)
 			continue;
-		if (t->kind == RULE_RESOURCE)
-			return map_error(
-			    c->err, t->place, "'resource' has its place in message maps");
+		if (t->kind == RULE_RESOURCE || t->kind == RULE_USE)
+			return map_error(c->err, t->place,
+			    "'resource' and 'use' have their place in message maps");
+		if (is_absent(c, scope, t))
+			continue;
 		if (compile_rule(c, scope, t, &(*out)[*count]) != 0)
 			return -1;
 		*count += 1;
@@ -909,6 +1016,9 @@ attach_anywhere(struct compiler *c, struct message_map *m, const struct message_
 	struct part *loose = m->structure->next, *p;
 	const struct source *s = &r->text->source;
 
+	/* Shared rules are for any message: one may not have the group. */
+	if (s->group.len && r->text->shared)
+		return 0;
 	if (s->group.len)
 		return map_error(c->err, s->place, "there is no %.*s in a group %.*s of %.*s",
 		    STR_ARG(c->set->ids[s->segment]), STR_ARG(s->group), STR_ARG(m->block->name));
@@ -931,7 +1041,7 @@ static int
 compile_message_rule(
     struct compiler *c, struct message_map *m, struct rule_text *t, struct message_rule *r)
 {
-	struct scope scope = { .message = m };
+	struct scope scope = { .message = m, .shared = t->shared };
 	const struct resource *target;
 	struct block *b;
 
@@ -998,6 +1108,11 @@ declare(struct compiler *c, struct message_map *m, const struct rule_text *t)
 			r->per_segment = i;
 	if (r->per_segment && find_part(m->structure, STR(""), r->per_segment))
 		return 0;
+	/* Shared rules are for any message: without the group it is the message. */
+	if (t->shared) {
+		r->per_segment = 0;
+		return 0;
+	}
 	return map_error(c->err, t->path.place, "%.*s has no group or segment '%.*s'",
 	    STR_ARG(m->block->name), STR_ARG(r->per));
 }
@@ -1039,6 +1154,21 @@ compile_message(struct compiler *c, struct block *b, struct message_map *m)
 }
 
 static int
+check_absent(struct compiler *c)
+{
+	for (const struct absent *a = c->absent; a; a = a->next) {
+		const struct resource *ignored;
+		bool found = false;
+
+		for (uint32_t i = 0; i < c->set->message_count && !found; i++)
+			found = find_resource(&c->set->messages[i], a->name) != NULL;
+		if (!found)
+			return need_resource(c, &c->set->messages[0], a->place, a->name, &ignored);
+	}
+	return 0;
+}
+
+static int
 compile_messages(struct compiler *c)
 {
 	struct map_set *set = c->set;
@@ -1053,7 +1183,7 @@ compile_messages(struct compiler *c)
 		if (b->kind == BLOCK_MESSAGE &&
 		    compile_message(c, b, &set->messages[set->message_count++]) != 0)
 			return -1;
-	return 0;
+	return check_absent(c);
 }
 
 /* ---- what the engine itself writes ---- */
@@ -1101,13 +1231,45 @@ find_known(struct compiler *c)
 	return 0;
 }
 
+/* List what must be there, once: the engine asks for each element it fills. */
+static int
+list_required(struct compiler *c)
+{
+	struct map_set *set = c->set;
+	uint32_t types = pack_type_count(c->pack), n = 0;
+
+	set->required_at = arena_calloc(&set->arena, (size_t)types + 1, sizeof(uint32_t));
+	if (!set->required_at)
+		return full(c);
+	for (uint32_t t = 0; t < types; t++) {
+		struct pack_run run = pack_type_at(c->pack, t)->elements;
+		uint16_t choice = 0;
+
+		for (uint32_t e = run.first; e < run.first + run.count; e++) {
+			const struct pack_element *x = pack_element_at(c->pack, e);
+			bool again = x->choice && x->choice == choice;
+
+			choice = x->choice;
+			if (x->min == 0 || again)
+				continue;
+			set->required = map_grow(
+			    &set->arena, set->required, n, sizeof(*set->required));
+			if (!set->required)
+				return full(c);
+			set->required[n++] = e;
+		}
+		set->required_at[t + 1] = n;
+	}
+	return 0;
+}
+
 int
 map_compile(struct map_set *set, struct error *err)
 {
 	struct compiler c = { .set = set, .pack = set->pack, .err = err };
 
-	if (find_known(&c) != 0 || overlay(&c) != 0 || compile_tables(&c) != 0 ||
-	    compile_events(&c) != 0 || compile_maps(&c) != 0)
+	if (find_known(&c) != 0 || list_required(&c) != 0 || overlay(&c) != 0 ||
+	    compile_tables(&c) != 0 || compile_events(&c) != 0 || compile_maps(&c) != 0)
 		return -1;
 	return compile_messages(&c);
 }

@@ -35,6 +35,24 @@ enter(const struct part *group, uint16_t id, bool strict)
 	return NULL;
 }
 
+/* Whether a segment that may stand there several times, but is not what the
+ * group begins with, would open the group again: it belongs to the occurrence
+ * at hand, out of order (TQ1 behind OBR). */
+static bool
+is_stray(const struct part *found, const struct part *group)
+{
+	const struct part *head = group->first;
+
+	while (head && !head->segment)
+		head = head->first;
+	if (found == head)
+		return false;
+	for (const struct part *p = found; p != group; p = p->parent)
+		if (p->repeats)
+			return true;
+	return false;
+}
+
 /* Go on from where the reader is in the group. */
 static const struct part *
 forward(const struct group *g, uint16_t id)
@@ -49,7 +67,7 @@ forward(const struct group *g, uint16_t id)
 		if (p->segment == id)
 			return p;
 		found = p->segment ? NULL : enter(p, id, true);
-		if (found)
+		if (found && !(p == g->last && is_stray(found, p)))
 			return found;
 	}
 	return NULL;

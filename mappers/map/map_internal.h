@@ -76,6 +76,9 @@ enum function {
 	FN_ESCAPE,
 	FN_WORDS,
 	FN_XHTML,
+	FN_LATER,
+	FN_EARLIER,
+	FN_MINUTES,
 };
 
 struct value {
@@ -147,6 +150,7 @@ enum rule_kind {
 	RULE_WITHOUT,
 	RULE_MATCH,
 	RULE_RESOURCE,
+	RULE_USE,
 };
 
 struct rule_text {
@@ -167,6 +171,7 @@ struct rule_text {
 	struct str *codes; /* of a match */
 	uint32_t code_count;
 	bool create;	 /* "create unless" */
+	bool shared;	 /* from a block of rules that a message uses */
 	bool always;	 /* of a resource */
 	uint32_t number; /* for coverage: row of the set's rules */
 };
@@ -176,6 +181,7 @@ enum block_kind {
 	BLOCK_SEGMENT,
 	BLOCK_DATATYPE,
 	BLOCK_TABLE,
+	BLOCK_RULES, /* of messages, shared by name */
 	BLOCK_EVENTS,
 	BLOCK_V2,
 };
@@ -230,7 +236,7 @@ struct table {
 	struct str name, from, to;
 	const struct table_row **slots; /* exact codes, open addressing */
 	uint32_t mask;
-	const struct table_row **prefixes; /* codes that end in '*' */
+	const struct table_row **prefixes; /* codes with a '*' */
 	uint32_t prefix_count;
 	const struct table_row *otherwise;
 };
@@ -241,6 +247,7 @@ enum step_flag {
 	STEP_BY_REP = 1 << 2,	 /* one for each repetition of the source */
 	STEP_PRIMITIVE = 1 << 3, /* its type is a primitive */
 	STEP_REFERENCE = 1 << 4,
+	STEP_SHARED = 1 << 5, /* the same for all segments: its index is a word */
 };
 
 struct step {
@@ -350,6 +357,8 @@ struct map_set {
 	struct event *events;
 	uint32_t event_count;
 	struct known known;
+	uint32_t *required, *required_at; /* elements that must be there, by type:
+					   * from required_at[type] */
 };
 
 enum {

@@ -446,6 +446,9 @@ static const struct {
 	[FN_ESCAPE] = { "escape", 1, 1 },
 	[FN_WORDS] = { "words", 1, 32 },
 	[FN_XHTML] = { "xhtml", 1, 1 },
+	[FN_LATER] = { "later", 3, 3 },
+	[FN_EARLIER] = { "earlier", 3, 3 },
+	[FN_MINUTES] = { "minutes", 2, 2 },
 };
 
 static struct value *parse_value(struct parser *p);
@@ -910,6 +913,11 @@ parse_rule(struct parser *p)
 		r->kind = RULE_WITHOUT;
 		next(p);
 		r->source = parse_source(p);
+	} else if (begins(p, "use", NULL)) {
+		r->kind = RULE_USE;
+		next(p);
+		r->path.place = p->t.place;
+		r->path.instance = need_word(p, "the name of shared rules");
 	} else if (begins(p, "default", NULL)) {
 		r->kind = RULE_DEFAULT;
 		next(p);
@@ -1172,18 +1180,19 @@ parse_body(struct parser *p, struct block *b)
 static void
 parse_block(struct parser *p, struct block *b)
 {
-	static const char *const kinds[] = { "message", "segment", "datatype", "table", "events",
-		"v2" };
+	static const char *const kinds[] = { "message", "segment", "datatype", "table", "rules",
+		"events", "v2" };
+	const unsigned count = sizeof(kinds) / sizeof(kinds[0]);
 	unsigned k;
 
 	b->extend = accept_keyword(p, "extend");
 	b->place = p->t.place;
-	for (k = 0; k < 6; k++)
+	for (k = 0; k < count; k++)
 		if (is_keyword(p, kinds[k]))
 			break;
-	if (k == 6) {
+	if (k == count) {
 		fail_expected(
-		    p, "a block (message, segment, datatype, table, events, v2, or extend)");
+		    p, "a block (message, segment, datatype, table, rules, events, v2, or extend)");
 		return;
 	}
 	b->kind = (enum block_kind)k;

@@ -391,6 +391,15 @@ call(const struct context *x, const struct value *v)
 		return received(x);
 	case FN_WORDS:
 		return words(x, v);
+	case FN_LATER:
+	case FN_EARLIER:
+		s = eval(x, v->args[0]);
+		rest = eval(x, v->args[1]);
+		return map_value_later(
+		    s, rest, eval(x, v->args[2]), v->fn == FN_EARLIER, x->run->arena);
+	case FN_MINUTES:
+		s = eval(x, v->args[0]);
+		return map_value_minutes(s, eval(x, v->args[1]), x->run->arena);
 	default:
 		break;
 	}

@@ -39,7 +39,8 @@ struct instance {
 	const struct program *match;
 	struct node *root;
 	uint32_t type, number;
-	bool fed; /* got something from the message */
+	bool fed;  /* got something from the message */
+	bool dead; /* left out: it lacks what it must have */
 	uint64_t hash;
 	struct str system, value; /* of the identifier it is matched by */
 	char uuid[37];
@@ -155,6 +156,11 @@ void map_run_defaults(struct run *run);
 
 /* Settle references, defaults and doublets, and write the Bundle. */
 const struct record *map_run_bundle(struct run *run, struct record_builder *b, struct error *err);
+/* ---- map_whole.c ---- */
+
+/* Leave out, with a finding, resources and parts that lack what FHIR requires. */
+void map_run_whole(struct run *run);
+
 /* ---- map_cover.c ---- */
 
 void map_run_cover(struct run *run, struct coverage *c);
@@ -172,5 +178,15 @@ bool map_value_is_number(struct str s);
 /* The zone in a date and time, in minutes; false when it has none. */
 bool map_value_zone(struct str dtm, int *minutes);
 struct str map_value_base64(struct str s, struct arena *a);
+
+/* ---- map_date.c ---- */
+
+/* The v2 date and time that is so many units later (or earlier), in the form
+ * of `from`; empty when it is no date, no whole number or no unit. Units are
+ * those of time as senders write them: "MIN", "min", "h", "hours", "d", "wk". */
+struct str
+map_value_later(struct str from, struct str count, struct str unit, bool earlier, struct arena *a);
+/* So many units in minutes, a whole number; empty when it is none. */
+struct str map_value_minutes(struct str count, struct str unit, struct arena *a);
 
 #endif

@@ -116,6 +116,8 @@ map_tree_child(
 		return node_new(run, parent, s->element);
 	if (!(s->flags & STEP_BY_REP))
 		rep = 0;
+	if (s->flags & STEP_SHARED)
+		segment = UINT32_MAX;
 	if (run->slot_count >= run->slot_room && !grow_slots(run))
 		return NULL;
 	at = slot_hash(parent, s->element, s->slot, rep, segment) & (run->slot_room - 1);
@@ -147,7 +149,8 @@ map_tree_open(struct run *run, struct node *at, const struct path *p, uint32_t r
 			at->url = s->url_text;
 		if (!at || s->resource == PACK_NONE)
 			continue;
-		if (!at->opens) {
+		/* Another type than an earlier rule's: the later one is right. */
+		if (!at->opens || at->opens->type != s->resource) {
 			at->opens = map_instance_new(run, s->resource);
 			if (!at->opens)
 				return NULL;
@@ -393,7 +396,7 @@ map_instance_real(struct instance *i)
 bool
 map_instance_lives(const struct instance *i)
 {
-	return i->fed || (i->resource && i->resource->always);
+	return !i->dead && (i->fed || (i->resource && i->resource->always));
 }
 
 void

@@ -11,10 +11,13 @@ dist_maps_DATA = \
 	mappers/maps/datatype-DLD.map \
 	mappers/maps/datatype-DLN.map \
 	mappers/maps/datatype-DR.map \
+	mappers/maps/datatype-DTM.map \
 	mappers/maps/datatype-ED.map \
 	mappers/maps/datatype-EI.map \
 	mappers/maps/datatype-EIP.map \
+	mappers/maps/datatype-FC.map \
 	mappers/maps/datatype-FN.map \
+	mappers/maps/datatype-FT.map \
 	mappers/maps/datatype-HD.map \
 	mappers/maps/datatype-ID.map \
 	mappers/maps/datatype-MSG.map \
@@ -24,12 +27,17 @@ dist_maps_DATA = \
 	mappers/maps/datatype-NR.map \
 	mappers/maps/datatype-OG.map \
 	mappers/maps/datatype-PL.map \
+	mappers/maps/datatype-PLN.map \
 	mappers/maps/datatype-PT.map \
+	mappers/maps/datatype-RI.map \
 	mappers/maps/datatype-RP.map \
+	mappers/maps/datatype-RPT.map \
 	mappers/maps/datatype-SAD.map \
 	mappers/maps/datatype-SN.map \
 	mappers/maps/datatype-SPS.map \
+	mappers/maps/datatype-ST.map \
 	mappers/maps/datatype-TQ.map \
+	mappers/maps/datatype-TS.map \
 	mappers/maps/datatype-XAD.map \
 	mappers/maps/datatype-XCN.map \
 	mappers/maps/datatype-XON.map \
@@ -37,56 +45,215 @@ dist_maps_DATA = \
 	mappers/maps/datatype-XTN.map \
 	mappers/maps/events.map \
 	mappers/maps/message-ADT_A01.map \
+	mappers/maps/message-ADT_A02.map \
 	mappers/maps/message-ADT_A03.map \
+	mappers/maps/message-ADT_A05.map \
+	mappers/maps/message-ADT_A06.map \
 	mappers/maps/message-ADT_A09.map \
 	mappers/maps/message-ADT_A11.map \
+	mappers/maps/message-ADT_A12.map \
+	mappers/maps/message-ADT_A14.map \
+	mappers/maps/message-ADT_A15.map \
+	mappers/maps/message-ADT_A16.map \
+	mappers/maps/message-ADT_A17.map \
+	mappers/maps/message-ADT_A18.map \
+	mappers/maps/message-ADT_A21.map \
+	mappers/maps/message-ADT_A24.map \
+	mappers/maps/message-ADT_A30.map \
+	mappers/maps/message-ADT_A38.map \
+	mappers/maps/message-ADT_A39.map \
+	mappers/maps/message-ADT_A43.map \
+	mappers/maps/message-ADT_A45.map \
+	mappers/maps/message-ADT_A50.map \
+	mappers/maps/message-ADT_A52.map \
+	mappers/maps/message-ADT_A60.map \
+	mappers/maps/message-ADT_A61.map \
+	mappers/maps/message-BAR_P01.map \
+	mappers/maps/message-BAR_P02.map \
+	mappers/maps/message-BAR_P05.map \
+	mappers/maps/message-BAR_P12.map \
+	mappers/maps/message-DFT_P03.map \
+	mappers/maps/message-DFT_P11.map \
+	mappers/maps/message-MDM_T01.map \
+	mappers/maps/message-MDM_T02.map \
+	mappers/maps/message-OMG_O19.map \
+	mappers/maps/message-OML_O21.map \
+	mappers/maps/message-ORM_O01.map \
 	mappers/maps/message-ORU_R01.map \
+	mappers/maps/message-OUL_R22.map \
+	mappers/maps/message-OUL_R23.map \
+	mappers/maps/message-OUL_R24.map \
+	mappers/maps/message-PPR_PC1.map \
+	mappers/maps/message-RDE_O11.map \
+	mappers/maps/message-RDS_O13.map \
+	mappers/maps/message-REF_I12.map \
+	mappers/maps/message-SIU_S12.map \
+	mappers/maps/message-VXU_V04.map \
+	mappers/maps/rules-clinical.map \
+	mappers/maps/rules-header.map \
+	mappers/maps/rules-insurance.map \
+	mappers/maps/rules-medication.map \
+	mappers/maps/rules-merge.map \
+	mappers/maps/rules-order.map \
+	mappers/maps/rules-patient.map \
+	mappers/maps/rules-result.map \
+	mappers/maps/rules-visit.map \
+	mappers/maps/segment-ACC.map \
+	mappers/maps/segment-AIG.map \
+	mappers/maps/segment-AIL.map \
+	mappers/maps/segment-AIP.map \
+	mappers/maps/segment-AIS.map \
 	mappers/maps/segment-AL1.map \
+	mappers/maps/segment-ARV.map \
+	mappers/maps/segment-AUT.map \
+	mappers/maps/segment-BLG.map \
+	mappers/maps/segment-CDO.map \
+	mappers/maps/segment-CON.map \
+	mappers/maps/segment-CTD.map \
+	mappers/maps/segment-CTI.map \
+	mappers/maps/segment-DB1.map \
 	mappers/maps/segment-DG1.map \
 	mappers/maps/segment-EVN.map \
+	mappers/maps/segment-FT1.map \
+	mappers/maps/segment-GT1.map \
+	mappers/maps/segment-IAM.map \
+	mappers/maps/segment-IAR.map \
+	mappers/maps/segment-IN1.map \
+	mappers/maps/segment-IN2.map \
+	mappers/maps/segment-IN3.map \
+	mappers/maps/segment-INV.map \
+	mappers/maps/segment-MRG.map \
+	mappers/maps/segment-MSA.map \
 	mappers/maps/segment-MSH.map \
 	mappers/maps/segment-NK1.map \
 	mappers/maps/segment-NTE.map \
 	mappers/maps/segment-OBR.map \
 	mappers/maps/segment-OBX.map \
+	mappers/maps/segment-ODS.map \
 	mappers/maps/segment-ORC.map \
 	mappers/maps/segment-PD1.map \
+	mappers/maps/segment-PDA.map \
 	mappers/maps/segment-PID.map \
+	mappers/maps/segment-PR1.map \
+	mappers/maps/segment-PRB.map \
+	mappers/maps/segment-PRD.map \
+	mappers/maps/segment-PRT.map \
 	mappers/maps/segment-PV1.map \
 	mappers/maps/segment-PV2.map \
+	mappers/maps/segment-RF1.map \
+	mappers/maps/segment-RGS.map \
+	mappers/maps/segment-ROL.map \
+	mappers/maps/segment-RQD.map \
+	mappers/maps/segment-RXA.map \
+	mappers/maps/segment-RXC.map \
+	mappers/maps/segment-RXD.map \
+	mappers/maps/segment-RXE.map \
+	mappers/maps/segment-RXO.map \
+	mappers/maps/segment-RXR.map \
+	mappers/maps/segment-SAC.map \
+	mappers/maps/segment-SCH.map \
 	mappers/maps/segment-SFT.map \
 	mappers/maps/segment-SPM.map \
+	mappers/maps/segment-TQ1.map \
+	mappers/maps/segment-TXA.map \
+	mappers/maps/table-AcknowledgmentCode.map \
+	mappers/maps/table-AdditivePreservative.map \
 	mappers/maps/table-AddressTypeType.map \
 	mappers/maps/table-AddressTypeUse.map \
+	mappers/maps/table-AdministrationMethod.map \
 	mappers/maps/table-AdministrativeSex.map \
+	mappers/maps/table-AdmissionLevelOfCareCode.map \
+	mappers/maps/table-AdmissionType.map \
 	mappers/maps/table-AllergenCategory.map \
+	mappers/maps/table-AllergenOriginalCategory.map \
+	mappers/maps/table-AllergyClinicalStatus.map \
 	mappers/maps/table-AllergyCriticality.map \
+	mappers/maps/table-AllergyReactionSeverity.map \
+	mappers/maps/table-AllergySeverityOriginal.map \
 	mappers/maps/table-AllergyType.map \
+	mappers/maps/table-AllowSubstitution.map \
 	mappers/maps/table-AmbulatoryStatus.map \
+	mappers/maps/table-AppointmentPriority.map \
+	mappers/maps/table-AppointmentReasonCodes.map \
+	mappers/maps/table-AppointmentTypeCodes.map \
+	mappers/maps/table-BedStatus.map \
+	mappers/maps/table-BodyParts.map \
+	mappers/maps/table-BodySite.map \
 	mappers/maps/table-CodingSystem.map \
+	mappers/maps/table-CommentType.map \
+	mappers/maps/table-CompletionStatus.map \
+	mappers/maps/table-CompletionStatusAdministration.map \
 	mappers/maps/table-ConfidentialityCode.map \
+	mappers/maps/table-ConsentStatus.map \
+	mappers/maps/table-ContactRole.map \
+	mappers/maps/table-CountryCode.map \
+	mappers/maps/table-DayOfWeek.map \
+	mappers/maps/table-DegreeLicenseCertificate.map \
 	mappers/maps/table-DiagnosisType.map \
+	mappers/maps/table-DiagnosticServiceSectionID.map \
+	mappers/maps/table-DocumentAvailabilityStatus.map \
+	mappers/maps/table-DocumentCompletionStatus.map \
+	mappers/maps/table-DocumentConfidentialityStatus.map \
+	mappers/maps/table-DocumentContent.map \
 	mappers/maps/table-EncounterClass.map \
 	mappers/maps/table-EncounterPriority.map \
 	mappers/maps/table-EncounterStatus.map \
+	mappers/maps/table-EventAppointmentStatus.map \
 	mappers/maps/table-EventEncounterStatus.map \
 	mappers/maps/table-EventReason.map \
+	mappers/maps/table-EventRelatedPeriod.map \
+	mappers/maps/table-EventType.map \
 	mappers/maps/table-ExtendedPriorityCodes.map \
+	mappers/maps/table-FillerStatusCodes.map \
+	mappers/maps/table-FillerStatusParticipation.map \
+	mappers/maps/table-FillerStatusRequest.map \
 	mappers/maps/table-HospitalService.map \
+	mappers/maps/table-IdentifierType.map \
 	mappers/maps/table-InterpretationCodes.map \
+	mappers/maps/table-InventoryStatus.map \
+	mappers/maps/table-LivingWillCode.map \
 	mappers/maps/table-MaritalStatus.map \
 	mappers/maps/table-MediaType.map \
+	mappers/maps/table-ModeOfArrivalCode.map \
+	mappers/maps/table-NameAssemblyOrder.map \
 	mappers/maps/table-NameType.map \
+	mappers/maps/table-NatureOfAbnormalTesting.map \
 	mappers/maps/table-ObservationStatus.map \
+	mappers/maps/table-OrderControlPrescription.map \
 	mappers/maps/table-OrderControlStatus.map \
 	mappers/maps/table-OrderStatus.map \
+	mappers/maps/table-OrderStatusPrescription.map \
 	mappers/maps/table-OrderType.map \
+	mappers/maps/table-OrganizationalNameType.map \
+	mappers/maps/table-ParticipantOrganizationUnitType.map \
+	mappers/maps/table-Participation.map \
+	mappers/maps/table-PractitionerIDNumberType.map \
+	mappers/maps/table-PreferredMethodOfContact.map \
+	mappers/maps/table-ProblemStatus.map \
+	mappers/maps/table-ProcessingID.map \
+	mappers/maps/table-ProcessingMode.map \
+	mappers/maps/table-ProviderRole.map \
+	mappers/maps/table-PublicityCode.map \
+	mappers/maps/table-ReadmissionIndicator.map \
+	mappers/maps/table-ReferralPriority.map \
+	mappers/maps/table-ReferralStatus.map \
 	mappers/maps/table-Relationship.map \
 	mappers/maps/table-Religion.map \
+	mappers/maps/table-RepeatPattern.map \
 	mappers/maps/table-ResultStatus.map \
+	mappers/maps/table-RouteOfAdministration.map \
+	mappers/maps/table-SegmentActionCode.map \
 	mappers/maps/table-SpecimenAvailability.map \
+	mappers/maps/table-SpecimenCollectionMethod.map \
+	mappers/maps/table-SpecimenCondition.map \
+	mappers/maps/table-SpecimenRejectReason.map \
+	mappers/maps/table-SpecimenType.map \
 	mappers/maps/table-TelecommunicationEquipmentType.map \
 	mappers/maps/table-TelecommunicationUseCode.map \
+	mappers/maps/table-TimeUnit.map \
+	mappers/maps/table-TransactionStatus.map \
+	mappers/maps/table-UniversalIDType.map \
+	mappers/maps/table-VisitUserCode.map \
 	mappers/maps/table-YesNoIndicator.map \
 	mappers/maps/v2.map
 EXTRA_DIST += mappers/maps/README.md

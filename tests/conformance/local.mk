@@ -22,6 +22,7 @@ V2_TESTS = \
 	tests/conformance/v2_suite.test
 TESTS += $(V2_TESTS)
 EXTRA_DIST += $(V2_TESTS) tests/conformance/v2_bundle.py \
+	tests/conformance/v2_definitions.py \
 	tests/conformance/v2/guide_exceptions.txt \
 	tests/conformance/v2/suite_findings.txt \
 	tests/conformance/v2/a01_clinical.hl7 tests/conformance/v2/a01_clinical.expect \

@@ -11,8 +11,8 @@ class Number(str):
 
 
 class Run:
-    def __init__(self, status, bundle, err):
-        self.status, self.bundle, self.err = status, bundle, err
+    def __init__(self, status, bundle, err, text=b""):
+        self.status, self.bundle, self.err, self.text = status, bundle, err, text
 
 
 class Tap:
@@ -66,7 +66,7 @@ def convert(src, build, path, coverage=False):
         bundle = json.loads(p.stdout.decode("utf-8"), parse_float=Number, parse_int=Number)
     except ValueError:
         pass
-    return Run(p.returncode, bundle, p.stderr.decode("utf-8", "replace"))
+    return Run(p.returncode, bundle, p.stderr.decode("utf-8", "replace"), p.stdout)
 
 
 def entries(bundle):

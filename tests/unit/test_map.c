@@ -146,8 +146,8 @@ test_errors(void)
 	refused("segment PID[Patient] {", "t.map:1:23: the file ends where '}' must stand",
 	    "a block left open");
 	refused("segmnt PID[Patient] { }",
-	    "t.map:1:1: 'segmnt' stands where a block (message, segment, datatype, table, events, "
-	    "v2, "
+	    "t.map:1:1: 'segmnt' stands where a block (message, segment, datatype, table, rules, "
+	    "events, v2, "
 	    "or extend) must stand",
 	    "a block of no kind");
 }
@@ -413,8 +413,11 @@ test_tables(void)
 	"}] } } }\n"                                                                               \
 	"PID -> Patient { PID-1 -> id }\n"                                                         \
 	"ORC -> DiagnosticReport { ORC-1 -> id }\n"                                                \
-	"OBR -> DiagnosticReport { OBR-1 -> conclusion subject = ref Patient }\n"                  \
-	"OBX -> Observation { OBX-1 -> id OBX-1 -> code.text = OBR-1 + PID-1 subject = ref "       \
+	"OBR -> DiagnosticReport { OBR-1 -> conclusion subject = ref Patient\n"                    \
+	"status = \"final\" code.text = \"c\" }\n"                                                 \
+	"OBX -> Observation { status = \"final\" default code.text = \"c\" OBX-1 -> id OBX-1 -> "  \
+	"code.text = OBR-1 + PID-1 "                                                               \
+	"subject = ref "                                                                           \
 	"Patient "                                                                                 \
 	"DiagnosticReport.result = ref Observation }\n"                                            \
 	"B.NTE -> Observation.note { NTE-3 -> text = join(NTE-3, \"\\n\") }\n"                     \
@@ -538,6 +541,105 @@ test_structures(void)
 	    "there is no map for messages", "no map");
 }
 
+/* Shared rules stand where a message uses them; a site adds to all of them at once. */
+static void
+test_shared_rules(void)
+{
+	static const char shared[] = "rules who { PID -> Patient { PID-1 -> id }\n"
+				     "NONE.ZZZ -> Patient { ZZZ-1 -> language }\n"
+				     "PID -> Patient { Account.description = PID-1 } }\n"
+				     "message T { structure { MSH PID [ZPD] } use who }\n"
+				     "message U { structure { MSH PID [ZPD] } use who PID -> "
+				     "Account { status = \"active\" } }\n";
+	char more[1024];
+
+	has(convert(shared, MSH "PID|1"), "\"id\":\"1\"", "shared rules work");
+	snprintf(more, sizeof(more), "%sextend rules who { ZPD -> Patient { ZPD-1 -> language } }",
+	    shared);
+	has(convert(more, MSH "PID|1\rZPD|de"), "\"language\":\"de\"", "and what is added to them");
+	refused("message T { structure { MSH PID } use whom } rules who { PID -> Patient { PID-1 "
+		"-> id } }",
+	    "t.map:1:39: there is no block of shared rules 'whom'; did you mean 'who'?",
+	    "a name that is not there");
+	refused(
+	    "rules who { PID -> Patient { Acount.description = PID-1 } }\n"
+	    "message T { structure { MSH PID } use who PID -> Account { status = \"active\" } }",
+	    "t.map:1:30: no rule of this message makes a resource 'Acount'; did you mean "
+	    "'Account'?",
+	    "a resource that no message makes");
+}
+
+/* An index that is a word is the same element for all segments. */
+static void
+test_shared_index(void)
+{
+	struct str got = convert("message T { structure { MSH PID PD1 }\n"
+				 "PID -> Patient { PID-1 -> name[a].family }\n"
+				 "PD1 -> Patient { PD1-1 -> name[a].text PD1-1 -> name[1].text } }",
+	    MSH "PID|x\rPD1|y");
+
+	has(got, "{\"text\":\"y\",\"family\":\"x\"}", "a word");
+	has(got, "{\"text\":\"y\"}", "a number");
+}
+
+/* What FHIR says must be there, is, or the resource is not made. */
+static void
+test_whole(void)
+{
+	struct str got = convert("message T { structure { MSH PID }\n"
+				 "PID -> Observation { PID-1 -> valueString }\n"
+				 "PID -> Patient { PID-1 -> id PID-2 -> communication.preferred }\n"
+				 "PID -> RelatedPerson { PID-1 -> id patient = ref Patient } }",
+	    MSH "PID|x|true");
+
+	has_not(got, "Observation", "a resource that lacks something is left out");
+	has_not(got, "communication", "and an element that does");
+	has(got, "\"resourceType\":\"RelatedPerson\"", "one that has it");
+}
+
+/* HL7 v2.9, 2A.3.22: dates of any precision; units as senders write them. */
+static void
+test_reckoning(void)
+{
+	static const struct {
+		const char *from, *count, *unit, *want;
+	} cases[] = {
+		{ "202402281030", "1440", "min", "2024-02-29T10:30:00+01:00" },
+		{ "20240131", "1", "mo", "2024-02-29" },
+		{ "20231231235959+0100", "2", "Seconds", "2024-01-01T00:00:01+01:00" },
+		{ "20240101", "2", "weeks", "2024-01-15" },
+		{ "20240101", "5", "min", "" },
+		{ "202401", "1", "d", "" },
+		{ "20240101", "x", "d", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char message[256], want[64];
+		struct str got;
+
+		snprintf(message, sizeof(message), MSH "PID|%s|%s|%s", cases[i].from,
+		    cases[i].count, cases[i].unit);
+		got = convert(
+		    "message T { structure { MSH PID } PID -> Patient { PID-1 -> id = \"a\" PID-1 "
+		    "-> "
+		    "deceasedDateTime = later(PID-1, PID-2, PID-3) PID-2 -> name.text } }",
+		    message);
+		snprintf(want, sizeof(want), "\"deceasedDateTime\":\"%s\"", cases[i].want);
+		if (cases[i].want[0])
+			has(got, want, cases[i].from);
+		else
+			ok(str_find_str(got, STR("deceased")) < 0, "%s: nothing", cases[i].from);
+	}
+	has(convert("message T { structure { MSH PID } PID -> Patient { PID-1 -> "
+		    "multipleBirthInteger = minutes(PID-1, PID-2) } }",
+		MSH "PID|3|h"),
+	    "\"multipleBirthInteger\":180", "minutes of hours");
+	has(convert("message T { structure { MSH PID } PID -> Patient { PID-1 -> "
+		    "deceasedDateTime = earlier(PID-1, PID-2, PID-3) } }",
+		MSH "PID|20240301|1|d"),
+	    "\"deceasedDateTime\":\"2024-02-29\"", "earlier");
+}
+
 /* Cost grows with the message, not with its square. */
 static void
 test_large(void)
@@ -589,6 +691,10 @@ main(void)
 	test_overlay();
 	test_coverage();
 	test_structures();
+	test_shared_rules();
+	test_shared_index();
+	test_whole();
+	test_reckoning();
 	test_large();
 	arena_release(&arena);
 	buf_release(&out);
