@@ -170,6 +170,17 @@ convert_time(struct str in, struct arena *a, struct str *out)
 {
 	struct moment m = { 0 };
 	struct str s = in;
+	char plain[6];
+
+	/* HH:MM:SS, which is no TM, but means one thing only. */
+	if ((in.len == 8 || in.len == 5) && in.p[2] == ':' && (in.len == 5 || in.p[5] == ':')) {
+		size_t n = 0;
+
+		for (size_t i = 0; i < in.len; i++)
+			if (i % 3 != 2)
+				plain[n++] = in.p[i];
+		in = s = str_of(plain, n);
+	}
 
 	/* The time of a whole DTM, or a TM. */
 	if (in.len >= 10 && read_dtm(in, &m) && m.digits >= 10) {
