@@ -6,6 +6,7 @@
 #ifndef GATEWAY_FHIR_INDEX_EXTRACT_H
 #define GATEWAY_FHIR_INDEX_EXTRACT_H
 
+#include "base/arena.h"
 #include "gateway/fhir/search_index.h"
 #include "profiles/fhirpath.h"
 #include "profiles/pack.h"
@@ -46,6 +47,7 @@ struct extraction {
 	reference_entry_fn *find;
 	void *ctx;
 	struct arena *a;
+	struct arena scratch; /* what evaluating needs, emptied each time */
 	struct store_index *rows;
 	uint32_t count, room;
 	bool component; /* what is extracted is a composite's component */

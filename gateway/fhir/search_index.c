@@ -5,6 +5,10 @@
 #include "base/arena.h"
 #include "gateway/fhir/index_extract.h"
 
+enum {
+	SCRATCH_MOST = 256 << 20, /* bytes that one parameter of one resource may take */
+};
+
 struct search_index {
 	const struct pack *pack;
 	char *base;
@@ -169,12 +173,14 @@ search_evaluate(struct extraction *x, uint32_t node, struct error *err)
 {
 	struct fhirpath_items items;
 
-	if (fhirpath_eval(x->e->path, x->r, node, x->a, &items, err) < 0)
+	/* What evaluating leaves behind is many times what the rows need. */
+	arena_reset(&x->scratch);
+	if (fhirpath_eval(x->e->path, x->r, node, &x->scratch, &items, err) < 0)
 		return error_prefix(err, "cannot find the values of the search parameter %.*s",
 		    STR_ARG(pack_text(x->p, pack_param_at(x->p, x->e->param)->code)));
 	for (uint32_t i = 0; i < items.count && !x->failed; i++) {
 		if (items.at[i].node == UINT32_MAX)
-			search_add_made(x, items.at[i].value);
+			search_add_made(x, str_dup(x->a, items.at[i].value));
 		else
 			search_add_node(x, items.at[i].node);
 	}
@@ -211,12 +217,16 @@ search_index_extract(struct search_index *si, const struct record *r, uint32_t n
 		.ctx = ctx,
 		.a = a,
 	};
+	int rc = 0;
 
+	arena_init(&x.scratch, SCRATCH_MOST, ARENA_WIPE);
 	if (x.st->is_home)
 		search_add_row(&x, STORE_COMPARTMENT)->entry = STORE_SELF;
-	for (uint32_t i = 0; i < x.st->count;)
-		if (extract_entries(&x, &i, node, err) < 0)
-			return -1;
+	for (uint32_t i = 0; rc == 0 && i < x.st->count;)
+		rc = extract_entries(&x, &i, node, err);
+	arena_release(&x.scratch);
+	if (rc < 0)
+		return -1;
 	if (x.failed)
 		return error_set(err, ERROR_LIMIT, "the resource has too many values to search by");
 	*rows = x.rows;

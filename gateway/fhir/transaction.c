@@ -120,7 +120,7 @@ uint32_t
 batch_add_op(struct fhir_batch *b, const struct store_op *op)
 {
 	if (b->op_count == b->op_room) {
-		uint32_t room = b->op_room + 16;
+		uint32_t room = b->op_room ? b->op_room * 2 : b->count + 16;
 		struct store_op *ops = arena_grow(
 		    b->arena, b->ops, b->op_room * sizeof(*ops), room * sizeof(*ops));
 

@@ -1,6 +1,7 @@
 # Conversations with the real program. Each script speaks TAP.
 SCENARIO_TESTS = \
 	tests/scenario/scenarios.test \
+	tests/scenario/bundles.test \
 	tests/scenario/coding.test \
 	tests/scenario/feed.test \
 	tests/scenario/fhir_kit.test \
@@ -51,7 +52,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py tests/scenario/slow.py \
-	tests/scenario/run_scenarios.py tests/scenario/test_coding.py tests/scenario/test_feed.py tests/scenario/test_files.py \
+	tests/scenario/run_scenarios.py tests/scenario/test_bundles.py tests/scenario/test_coding.py tests/scenario/test_feed.py tests/scenario/test_files.py \
 	tests/scenario/fhir_kit.mjs tests/scenario/test_fhir_kit.py tests/scenario/test_large.py \
 	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_limits.py tests/scenario/test_stream.py \
 	tests/scenario/test_upgrade.py tests/scenario/test_import.py \
