@@ -18,6 +18,9 @@ const struct command cli_commands[] = {
 	{ "purge", cmd_purge, "remove a resource and its history for good" },
 	{ "token", cmd_token, "make a bearer token for a sender" },
 	{ "audit", cmd_audit, "check or show the audit trail" },
+	{ "deadletter", cmd_deadletter, "list, show, replay and drop messages that were refused" },
+	{ "queue", cmd_queue, "tell what waits for other systems" },
+	{ "coverage", cmd_coverage, "tell how much of each feed is mapped" },
 	{ "version", cmd_version, "print the version" },
 	{ WORKER_COMMAND, worker_main, NULL },
 	{ NULL, NULL, NULL },
@@ -48,7 +51,7 @@ print_help(FILE *out)
 	    out);
 	for (const struct command *c = cli_commands; c->run; c++)
 		if (c->brief)
-			fprintf(out, "  %-9s %s\n", c->name, c->brief);
+			fprintf(out, "  %-10s %s\n", c->name, c->brief);
 	fputs("\nfiredoor COMMAND --help tells about one.\n", out);
 }
 

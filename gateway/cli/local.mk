@@ -1,8 +1,9 @@
 libgateway_a_SOURCES += \
 	gateway/cli/cli.c gateway/cli/cli.h \
+	gateway/cli/admin_client.c gateway/cli/admin_client.h \
 	gateway/cli/audit_show.c gateway/cli/audit_show.h \
 	gateway/cli/cmd_audit.c gateway/cli/cmd_check.c gateway/cli/cmd_token.c \
-	gateway/cli/cmd_convert.c \
+	gateway/cli/cmd_convert.c gateway/cli/cmd_deadletter.c gateway/cli/cmd_feeds.c \
 	gateway/cli/convert.c gateway/cli/convert.h \
 	gateway/cli/convert_files.c gateway/cli/convert_files.h \
 	gateway/cli/cmd_backup.c gateway/cli/cmd_export.c gateway/cli/cmd_purge.c \

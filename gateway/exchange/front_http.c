@@ -1,6 +1,7 @@
 #include "gateway/exchange/front_http.h"
 
 #include "gateway/exchange/http_exchange.h"
+#include "gateway/exchange/http_side.h"
 #include "gateway/fhir/patch.h"
 #include "gateway/gateway.h"
 
@@ -91,6 +92,18 @@ is_health(const struct http_head *head)
 	       (head->method == HTTP_GET || head->method == HTTP_HEAD);
 }
 
+/* Whose the request is, when it is not for the FHIR API. */
+static const struct http_side *
+side_of(const struct http_listener *l, const struct http_request *r)
+{
+	static const struct http_side *const sides[] = { &http_side_hl7, &http_side_admin };
+
+	for (size_t i = 0; i < sizeof(sides) / sizeof(sides[0]); i++)
+		if (sides[i]->takes(l, r->head))
+			return sides[i];
+	return NULL;
+}
+
 static struct http_exchange *
 begin(const struct http_listener *l, struct http_request *r)
 {
@@ -111,8 +124,11 @@ begin(const struct http_listener *l, struct http_request *r)
 static enum http_take
 on_head(void *ctx, struct http_request *r)
 {
+	const struct http_side *side = side_of(ctx, r);
 	struct http_exchange *h;
 
+	if (side)
+		return side->on_head(ctx, r);
 	if (is_health(r->head)) {
 		bool stopping = loop_is_stopping(r->loop);
 
@@ -137,9 +153,13 @@ on_head(void *ctx, struct http_request *r)
 static void
 on_request(void *ctx, struct http_request *r)
 {
+	const struct http_side *side = side_of(ctx, r);
 	struct http_exchange *h = r->user;
 
-	(void)ctx;
+	if (side) {
+		side->on_request(ctx, r);
+		return;
+	}
 	/* Refused by its head: on the way to its answer already. */
 	if (h->x.stage != IDENTIFIED)
 		return;
@@ -151,8 +171,14 @@ on_request(void *ctx, struct http_request *r)
 static void
 on_refused(void *ctx, struct http_request *r, int status, const char *reason)
 {
-	struct http_exchange *h = r->user ? r->user : begin(ctx, r);
+	const struct http_side *side = side_of(ctx, r);
+	struct http_exchange *h;
 
+	if (side) {
+		side->on_refused(ctx, r, status, reason);
+		return;
+	}
+	h = r->user ? r->user : begin(ctx, r);
 	if (!h) {
 		http_exchange_answer_plain(r, status, reason);
 		return;
@@ -171,9 +197,11 @@ on_refused(void *ctx, struct http_request *r, int status, const char *reason)
 static void
 on_abort(void *ctx, struct http_request *r)
 {
-	struct http_exchange *h = r->user;
+	const struct http_side *side = side_of(ctx, r);
+	struct http_exchange *h = side ? NULL : r->user;
 
-	(void)ctx;
+	if (side)
+		side->on_abort(ctx, r);
 	if (h && h->x.stage == ANSWERED)
 		http_stream_abort(h);
 	if (!h || h->x.stage != IDENTIFIED || h->has_body)

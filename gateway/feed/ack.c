@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "gateway/feed/message.h"
 #include "mappers/hl7v2/ack.h"
+#include "mappers/hl7v2/v2xml.h"
 
 enum {
 	ACK_MOST = 256 << 10,
@@ -64,8 +65,17 @@ write_ack(struct feed_message *e, const struct ack *ack)
 		ack_write(&e->er7, ack, &out);
 	else
 		ack_write_unread(e->bytes, ack, &out);
-	if (!out.full)
+	if (e->is_xml && e->is_read) {
+		struct buf xml;
+
+		buf_init(&xml, 2 * ACK_MOST);
+		v2xml_put_ack(buf_str(&out), &xml);
+		if (!xml.full && !out.full)
+			text = str_dup(e->x.arena, buf_str(&xml));
+		buf_release(&xml);
+	} else if (!out.full) {
 		text = str_dup(e->x.arena, buf_str(&out));
+	}
 	buf_release(&out);
 	return text;
 }

@@ -135,7 +135,7 @@ has_reason(const json_t *head, struct str reason)
 	const json_t *p;
 	size_t i;
 
-	json_array_foreach(json_object_get(head, "problems"), i, p)
+	for (i = 0; (p = json_array_get(json_object_get(head, "problems"), i)); i++)
 		if (contains(member(p, "text"), reason) || contains(member(p, "place"), reason) ||
 		    contains(member(p, "code"), reason))
 			return true;

@@ -236,7 +236,7 @@ read_counts(struct feeds *f, struct str text)
 	json_t *all = text.len ? json_loadb(text.p, text.len, 0, NULL) : NULL, *row;
 	size_t i;
 
-	json_array_foreach(all, i, row) {
+	for (i = 0; (row = json_array_get(all, i)); i++) {
 		const char *feed = json_string_value(json_object_get(row, "feed"));
 		const char *sender = json_string_value(json_object_get(row, "sender"));
 		struct counts *c;

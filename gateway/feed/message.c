@@ -222,7 +222,7 @@ fill_write(struct feed_message *e)
 		x->batch.writes = w;
 		x->batch.write_count = 1;
 	}
-	if (e->settings->said.duplicate_ms && !e->is_empty) {
+	if (e->settings->said.duplicate_ms && !e->is_empty && !e->duplicate) {
 		w->dedup_key = e->key;
 		w->dedup_value = e->ack.len ? e->ack : STR("-");
 	}

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/finding.h"
+#include "mappers/hl7v2/er7.h"
 #include "mappers/hl7v2/er7_write.h"
 
 enum {
@@ -312,6 +313,104 @@ v2xml_is(struct str text)
 				    text.p[at] == '\n' || text.p[at] == '\v'))
 		at++;
 	return at < text.len && text.p[at] == '<';
+}
+
+/* ---- Acknowledgements ----------------------------------------------------- */
+
+/* Data types of the fields that have components (HL7 v2.5, 2.15). */
+static const struct {
+	char segment[4];
+	uint32_t field;
+	const char *type;
+} types[] = {
+	{ "MSH", 3, "HD" },
+	{ "MSH", 4, "HD" },
+	{ "MSH", 5, "HD" },
+	{ "MSH", 6, "HD" },
+	{ "MSH", 7, "TS" },
+	{ "MSH", 9, "MSG" },
+	{ "MSH", 11, "PT" },
+	{ "MSH", 12, "VID" },
+	{ "ERR", 1, "ELD" },
+	{ "ERR", 2, "ERL" },
+	{ "ERR", 3, "CWE" },
+};
+
+static const char *
+type_of(const char *segment, uint32_t field)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (strcmp(types[i].segment, segment) == 0 && types[i].field == field)
+			return types[i].type;
+	return NULL;
+}
+
+static void
+put_text(const struct er7_message *m, uint32_t node, struct arena *a, struct buf *out)
+{
+	struct str s = er7_text(m, node, a);
+
+	for (size_t i = 0; i < s.len; i++) {
+		char c = s.p[i];
+
+		if (c == '&')
+			buf_puts(out, "&amp;");
+		else if (c == '<')
+			buf_puts(out, "&lt;");
+		else if (c == '>')
+			buf_puts(out, "&gt;");
+		else
+			buf_put_byte(out, c);
+	}
+}
+
+static void
+put_field(const struct er7_message *m, const struct er7_segment *s, uint32_t field, struct arena *a,
+    struct buf *out)
+{
+	const char *type = type_of(s->id, field);
+	uint32_t node = er7_field_node(m, s, field);
+
+	if (node == ER7_NONE)
+		return;
+	buf_printf(out, "<%s.%u>", s->id, field);
+	for (uint32_t c = 1; type && c <= 6; c++) {
+		uint32_t part = er7_part(m, node, ER7_COMPONENT, c);
+
+		if (part == ER7_NONE)
+			continue;
+		buf_printf(out, "<%s.%u>", type, c);
+		put_text(m, er7_leaf(m, part), a, out);
+		buf_printf(out, "</%s.%u>", type, c);
+	}
+	if (!type && field == 2 && strcmp(s->id, "MSH") == 0)
+		buf_puts(out, "^~\\&amp;"); /* text has no separators here */
+	else if (!type)
+		put_text(m, node, a, out);
+	buf_printf(out, "</%s.%u>", s->id, field);
+}
+
+void
+v2xml_put_ack(struct str ack, struct buf *out)
+{
+	struct er7_message m;
+	struct findings f;
+	struct arena a;
+
+	arena_init(&a, 64u << 20, ARENA_WIPE);
+	findings_init(&f, &a, 1);
+	if (er7_read(ack, NULL, &a, &m, &f) == 0) {
+		buf_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+			      "<ACK xmlns=\"urn:hl7-org:v2xml\">");
+		for (uint32_t i = 0; i < m.segment_count; i++) {
+			buf_printf(out, "<%s>", m.segments[i].id);
+			for (uint32_t n = 1; n <= m.segments[i].fields; n++)
+				put_field(&m, &m.segments[i], n, &a, out);
+			buf_printf(out, "</%s>", m.segments[i].id);
+		}
+		buf_puts(out, "</ACK>\n");
+	}
+	arena_release(&a);
 }
 
 int

@@ -33,4 +33,11 @@ bool v2xml_is(struct str text);
 int v2xml_to_er7(
     struct str text, size_t max_bytes, struct arena *a, struct str *out, struct findings *findings);
 
+/*
+ * Append the XML of an acknowledgement that ack_write() has written: MSH, MSA and
+ * ERR, whose data types are known here.
+ */
+struct buf;
+void v2xml_put_ack(struct str ack, struct buf *out);
+
 #endif

@@ -5,13 +5,11 @@
 systems."""
 import hashlib
 import os
-import socket
 import sys
-import threading
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from gateway import Gateway, Tap, ack_code, message, need_pack, segment  # noqa: E402
+from gateway import Gateway, Tap, ack_code, need_pack, segment  # noqa: E402
+from destination import Destination, wait_for  # noqa: E402
 
 HEAD = 'MSH|^~\\&|%s|NORTH|HUB|SOUTH|20260301120000||ADT^A01^ADT_A01|%s|P|2.5.1|%s|%s|%s|%s\r'
 
@@ -117,65 +115,6 @@ def test_batch(tap, g):
     tap.same((lines[-2], lines[-1]), ('BTS|3', 'FTS|1'), 'the counts')
     tap.same([len(g.search('Patient?identifier=B%d' % i)) for i in (1, 2, 3)], [1, 0, 1], 'what was right is stored')
     c.close()
-
-
-class Destination:
-    """A system that takes messages: answers as `code` of it says; None: not at all."""
-
-    def __init__(self, code, port=0):
-        self.code = code
-        self.got = []
-        self.listener = socket.create_server(('127.0.0.1', port))
-        self.port = self.listener.getsockname()[1]
-        self.open = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                s, _ = self.listener.accept()
-            except OSError:
-                return
-            self.open.append(s)
-            threading.Thread(target=self.talk, args=(s,), daemon=True).start()
-
-    def talk(self, s):
-        got = b''
-        while True:
-            try:
-                piece = s.recv(65536)
-            except OSError:
-                return
-            if not piece:
-                return
-            got += piece
-            while b'\x1c\r' in got:
-                frame, got = got.split(b'\x1c\r', 1)
-                text = frame.lstrip(b'\x0b').decode()
-                control = segment(text, 'MSH')[10]
-                self.got.append(control)
-                code = self.code(control)
-                if code:
-                    s.sendall(('\x0bMSH|^~\\&|||||||ACK|a|P|2.5\rMSA|%s|%s|because\r\x1c\r' % (code, control)).encode())
-
-    def close(self):
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        for s in self.open:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-                s.close()
-            except OSError:
-                pass
-
-
-def wait_for(what, seconds=30):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if what():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def test_routes(tap):
