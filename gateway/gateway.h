@@ -82,6 +82,13 @@ struct gateway *gateway_open(const struct config *c, struct error *err);
 int gateway_start(struct gateway *g, struct error *err);
 
 /*
+ * Read certificates, maps and the configuration's feeds, routes and log anew,
+ * while it runs; what cannot be used is logged, and stays as it was. Not on a
+ * loop. Returns 0, or -1: something was not.
+ */
+int gateway_reload(struct gateway *g);
+
+/*
  * Take nothing new, and end when the exchanges in work are answered or the
  * time is up. May be called again with a shorter time.
  */

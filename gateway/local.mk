@@ -1,7 +1,8 @@
 noinst_LIBRARIES += libgateway.a
 libgateway_a_SOURCES = \
 	gateway/gateway.c gateway/gateway.h \
-	gateway/listeners.c gateway/listeners.h
+	gateway/listeners.c gateway/listeners.h \
+	gateway/reload.c
 
 include gateway/access/local.mk
 include gateway/audit/local.mk

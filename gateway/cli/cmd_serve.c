@@ -20,7 +20,8 @@ print_help(FILE *out, int status)
 	    "usage: firedoor serve -c FILE\n"
 	    "Run the gateway that the configuration file describes, until SIGTERM or\n"
 	    "SIGINT: then it takes nothing new, answers what it has, and ends. A second\n"
-	    "signal ends it at once.\n\n"
+	    "signal ends it at once. SIGHUP makes it read certificates, maps, feeds and routes\n"
+	    "anew, without an end to any connection; what cannot be used stays as it was.\n\n"
 	    "  -c, --config FILE  the configuration; firedoor check tells what is wrong with one\n"
 	    "  -h, --help         this text\n",
 	    out);
@@ -40,7 +41,7 @@ block_signals(sigset_t *set)
 }
 
 static int
-wait_for_stop(const sigset_t *set)
+wait_for_stop(struct gateway *g, const sigset_t *set)
 {
 	int which;
 
@@ -49,8 +50,7 @@ wait_for_stop(const sigset_t *set)
 			continue;
 		if (which != SIGHUP)
 			return which;
-		log_event(LOG_WARN, "not-reloaded",
-		    "reason=the configuration is read at the start only; restart to change it");
+		gateway_reload(g);
 	}
 }
 
@@ -104,7 +104,7 @@ serve(const struct config *c, int64_t began)
 	    PACKAGE_VERSION, STR_ARG(pack_fhir_version(g->pack)), c->pack, c->store.path,
 	    c->audit.folder, STR_ARG(g->fhir.base), g->loop_count,
 	    (double)(clock_monotonic() - began) / 1000);
-	stop(g, &signals, wait_for_stop(&signals));
+	stop(g, &signals, wait_for_stop(g, &signals));
 	gateway_close(g);
 	log_event(LOG_INFO, "stopped", NULL);
 	return EXIT_CLEAN;

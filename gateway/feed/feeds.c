@@ -23,6 +23,7 @@ struct feed_set {
 	struct feed_settings *settings; /* feed by feed: without a sender of `feeds`
 					 * first, then for each of them */
 	const struct config *config;
+	struct arena *owned; /* that holds it; NULL: it is another's */
 	struct maps *maps;
 	unsigned map_count;
 	struct zone **zones;
@@ -159,7 +160,17 @@ feed_set_release(struct feed_set *s)
 	free(s->zones);
 	free(s->lists);
 	free(s->settings);
+	if (s->owned) {
+		arena_release(s->owned);
+		free(s->owned);
+	}
 	free(s);
+}
+
+void
+feed_set_own(struct feed_set *s, struct arena *arena)
+{
+	s->owned = arena;
 }
 
 const struct config *

@@ -41,6 +41,10 @@ struct feed_set *feed_set_load(const struct config *c, const struct pack *pack, 
 
 void feed_set_release(struct feed_set *s);
 
+/* The arena, and what it lies in (free()), goes with the set. */
+struct arena;
+void feed_set_own(struct feed_set *s, struct arena *arena);
+
 /* What it was loaded from. */
 const struct config *feed_set_config(const struct feed_set *s);
 

@@ -210,10 +210,10 @@ class Gateway:
     def log_text(self):
         return '\n'.join(self.log)
 
-    def wait_for_log(self, pattern, seconds=20):
+    def wait_for_log(self, pattern, seconds=20, after=0):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            for line in list(self.log):
+            for line in self.log[after:]:
                 if re.search(pattern, line):
                     return line
             time.sleep(0.02)

@@ -10,6 +10,7 @@ SCENARIO_TESTS = \
 	tests/scenario/large.test \
 	tests/scenario/limits.test \
 	tests/scenario/merge.test \
+	tests/scenario/reload.test \
 	tests/scenario/stream.test \
 	tests/scenario/kill.test \
 	tests/scenario/upgrade.test \
@@ -55,6 +56,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/README.md tests/scenario/gateway.py tests/scenario/slow.py \
 	tests/scenario/run_scenarios.py tests/scenario/test_bundles.py tests/scenario/test_coding.py tests/scenario/test_feed.py tests/scenario/test_files.py \
 	tests/scenario/fhir_kit.mjs tests/scenario/test_fhir_kit.py tests/scenario/test_large.py \
+	tests/scenario/test_reload.py \
 	tests/scenario/destination.py tests/scenario/test_deadletter.py \
 	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_limits.py tests/scenario/test_stream.py \
 	tests/scenario/test_upgrade.py tests/scenario/test_import.py \
