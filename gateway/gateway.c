@@ -19,6 +19,7 @@
 #include "gateway/listeners.h"
 #include "gateway/net/http_server.h"
 #include "gateway/net/mllp_server.h"
+#include "gateway/reindexer.h"
 
 enum {
 	COMMIT_MOST = 256, /* exchanges in one commit */
@@ -289,6 +290,15 @@ open_fhir(struct gateway *g, struct error *err)
 }
 
 static int
+open_reindexer(struct gateway *g, struct error *err)
+{
+	struct record_limits limits = limits_of(g->config);
+
+	g->reindexer = reindexer_new(g, &limits, err);
+	return g->reindexer ? 0 : -1;
+}
+
+static int
 open_host(struct gateway *g, struct error *err)
 {
 	if (!g->config->plugin_count)
@@ -348,9 +358,10 @@ open_all(struct gateway *g, struct error *err)
 	if (access_check_listeners(g->config, err) != 0 || open_data(g, err) != 0 ||
 	    open_loops(g, err) != 0 || open_feeds(g, err) != 0 || open_lanes(g, err) != 0 ||
 	    !queues_open(g, err) || listeners_open(g, err) != 0 || open_fhir(g, err) != 0 ||
-	    open_host(g, err) != 0)
+	    open_reindexer(g, err) != 0 || open_host(g, err) != 0)
 		return -1;
 	start_upkeep(g);
+	reindexer_start(g->reindexer);
 	return 0;
 }
 
@@ -431,6 +442,7 @@ gateway_close(struct gateway *g)
 	}
 	free(g->loops);
 	free(g->upkeep);
+	reindexer_free(g->reindexer);
 	fhir_service_close(&g->fhir);
 	if (g->audit)
 		audit_close(g->audit);

@@ -29,6 +29,7 @@ struct host;
 struct http_listener;
 struct mllp_listener;
 struct queues;
+struct reindexer;
 struct tls;
 
 /* What a thread that carries out work needs: each loop has one, and each
@@ -67,6 +68,7 @@ struct gateway {
 	struct tls **tls;
 	unsigned tls_count;
 	struct gateway_upkeep *upkeep;
+	struct reindexer *reindexer;
 	uint64_t counts_kept; /* what feeds_write() said then; writer lane only */
 	char base[128];	      /* the base URL made up when none is configured */
 	uint32_t run_id;      /* part of exchange ids: differs from start to start */

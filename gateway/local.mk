@@ -2,7 +2,8 @@ noinst_LIBRARIES += libgateway.a
 libgateway_a_SOURCES = \
 	gateway/gateway.c gateway/gateway.h \
 	gateway/listeners.c gateway/listeners.h \
-	gateway/reload.c
+	gateway/reload.c \
+	gateway/reindexer.c gateway/reindexer.h
 
 include gateway/access/local.mk
 include gateway/audit/local.mk

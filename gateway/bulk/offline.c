@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "gateway/config.h"
+#include "gateway/fhir/own_params.h"
 #include "gateway/fhir/stored_values.h"
 #include "profiles/pack.h"
 
@@ -95,6 +96,9 @@ open_all(struct offline *o, const char *sender, struct error *err)
 	if (!o->access || find_sender(o, sender, err) < 0 || open_service(o, err) < 0 ||
 	    open_store(o, err) < 0)
 		return -1;
+	o->own = own_params_open(&o->fhir, o->store, &offline_limits, err);
+	if (!o->own)
+		return -1;
 	o->audit = audit_open(
 	    &(struct audit_options){
 		.folder = c->audit.folder,
@@ -123,6 +127,7 @@ offline_close(struct offline *o)
 {
 	if (o->audit)
 		audit_close(o->audit);
+	own_params_close(o->own);
 	if (o->store)
 		store_close(o->store);
 	fhir_service_close(&o->fhir);

@@ -14,6 +14,7 @@
 
 struct config;
 struct error;
+struct own_params;
 
 struct offline {
 	const struct config *config;
@@ -23,6 +24,7 @@ struct offline {
 	struct store *store;
 	struct audit *audit;
 	struct fhir_service fhir;
+	struct own_params *own; /* the store's own search parameters */
 	char base[128];
 	char run[16]; /* begins the ids of audit entries */
 	uint64_t entries;

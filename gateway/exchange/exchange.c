@@ -9,6 +9,7 @@
 #include "gateway/exchange/processor.h"
 #include "gateway/fhir/outcome.h"
 #include "gateway/gateway.h"
+#include "gateway/reindexer.h"
 
 static enum outcome identify_sender(struct exchange *x);
 static enum outcome decode_input(struct exchange *x);
@@ -312,6 +313,17 @@ collect_writes(struct commit *c, struct exchange *x)
 		collect_write(c, &x->batch.writes[i]);
 }
 
+/* Whether resources of the type were written. */
+static bool
+has_type(const struct commit *c, uint32_t type)
+{
+	for (size_t i = 0; i < c->count; i++)
+		for (uint32_t j = 0; c->at[i]->result == 0 && j < c->at[i]->count; j++)
+			if (c->at[i]->ops[j].type == type)
+				return true;
+	return false;
+}
+
 void
 exchange_write_batch(void *state, struct task **tasks, size_t count)
 {
@@ -332,6 +344,8 @@ exchange_write_batch(void *state, struct task **tasks, size_t count)
 			c.at[i]->error = err;
 		}
 	}
+	if (has_type(&c, g->fhir.search_parameter))
+		reindexer_changed(g->reindexer);
 	free(c.at);
 }
 

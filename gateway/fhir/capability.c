@@ -18,7 +18,13 @@ enum {
 struct capability {
 	pthread_mutex_t lock;
 	int64_t date;
-	struct buf text; /* empty: not yet made; never changed after that */
+	uint64_t generation; /* of the search parameters that it lists */
+	/* Made when it is first asked for; when the search parameters change, made
+	 * anew, while those that are being sent stay as they are. */
+	struct statement {
+		struct statement *older;
+		struct buf text;
+	} * newest;
 };
 
 struct capability *
@@ -28,14 +34,19 @@ capability_new(void)
 
 	pthread_mutex_init(&k->lock, NULL);
 	k->date = clock_wall();
-	buf_init(&k->text, CAPABILITY_MOST);
 	return k;
 }
 
 void
 capability_free(struct capability *k)
 {
-	buf_release(&k->text);
+	while (k->newest) {
+		struct statement *older = k->newest->older;
+
+		buf_release(&k->newest->text);
+		free(k->newest);
+		k->newest = older;
+	}
 	pthread_mutex_destroy(&k->lock);
 	free(k);
 }
@@ -70,23 +81,31 @@ put_interactions(struct record_builder *b, unsigned flag)
 }
 
 static void
+put_param(struct record_builder *b, const struct search_param *param)
+{
+	record_open(b, STR("searchParam"));
+	record_put(b, STR("name"), param->code);
+	record_put(b, STR("definition"), param->url);
+	record_put(b, STR("type"), str_from(param_types[param->type]));
+	record_close(b);
+}
+
+static void
 put_params(struct record_builder *b, const struct fhir_service *s, uint32_t type)
 {
 	const struct pack *p = s->pack;
 	uint32_t count;
 	const uint32_t *params = pack_type_params(p, type, &count);
+	const struct search_own *own;
 
 	for (uint32_t i = 0; i < count; i++) {
-		const struct pack_param *param = pack_param_at(p, params[i]);
-
 		if (!search_index_has(s->index, type, params[i]))
 			continue;
-		record_open(b, STR("searchParam"));
-		record_put(b, STR("name"), pack_text(p, param->code));
-		record_put(b, STR("definition"), pack_text(p, param->url));
-		record_put(b, STR("type"), str_from(param_types[param->type]));
-		record_close(b);
+		put_param(b, search_index_param(s->index, params[i]));
 	}
+	for (uint32_t i = 0; (own = search_index_own(s->index, i)); i++)
+		if (search_index_has(s->index, type, own->param.number))
+			put_param(b, &own->param);
 }
 
 /* "Observation:subject" for each reference of source; to target, when given. */
@@ -233,24 +252,43 @@ capability_write(const struct fhir_service *s, int64_t date, struct buf *out, st
 	return 0;
 }
 
+/* The statement as of now; NULL with *err set. */
+static const struct statement *
+newest(const struct fhir_service *s, struct capability *k, struct error *err)
+{
+	uint64_t generation = search_index_generation(s->index);
+	struct statement *made;
+
+	if (k->newest && k->generation == generation)
+		return k->newest;
+	made = xcalloc(1, sizeof(*made));
+	buf_init(&made->text, CAPABILITY_MOST);
+	if (capability_write(s, k->date, &made->text, err) != 0) {
+		buf_release(&made->text);
+		free(made);
+		return NULL;
+	}
+	made->older = k->newest;
+	k->newest = made;
+	k->generation = generation;
+	return made;
+}
+
 void
 capability_run(const struct fhir_service *s, struct fhir_call *c)
 {
 	struct capability *k = s->capability;
+	const struct statement *statement;
 	struct error err;
-	int result = 0;
 
 	c->resource = STR("CapabilityStatement");
 	pthread_mutex_lock(&k->lock);
-	if (!k->text.len)
-		result = capability_write(s, k->date, &k->text, &err);
-	if (result != 0)
-		buf_clear(&k->text);
+	statement = newest(s, k, &err);
 	pthread_mutex_unlock(&k->lock);
-	if (result != 0) {
+	if (!statement) {
 		call_fail_error(c, &err);
 		return;
 	}
 	c->status = 200;
-	c->body = buf_str(&k->text);
+	c->body = buf_str(&statement->text);
 }

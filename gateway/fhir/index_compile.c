@@ -86,10 +86,9 @@ compartment_at(const struct pack *p, uint32_t i)
 
 /* Note which compartments the parameter puts resources of the type into. */
 static void
-find_homes(const struct pack *p, uint32_t type, struct search_type *st, struct search_entry *e)
+find_homes(const struct pack *p, uint32_t type, struct search_type *st, struct search_entry *e,
+    struct str code)
 {
-	struct str code = pack_text(p, pack_param_at(p, e->param)->code);
-
 	e->homes = (struct pack_run){ st->code_count, 0 };
 	for (uint32_t i = 0; i < p->count[TABLE_COMPARTMENTS]; i++) {
 		const struct pack_compartment *c = compartment_at(p, i);
@@ -164,15 +163,14 @@ gives_positions(const struct pack *p, const struct fhirpath *path, struct error 
 	return false;
 }
 
-/* Compile the parts of a parameter's expression, an entry each: the union's
- * search for duplicates is not needed, and costs their square. All or none. */
-static void
-compile_param(const struct pack *p, uint32_t type, struct search_type *st, uint32_t number)
+/* The union's search for duplicates is not needed, and costs their square:
+ * therefore the parts. All or none. */
+int
+search_compile(const struct pack *p, uint32_t type, struct search_type *st,
+    const struct search_param *param, struct error *err)
 {
-	const struct pack_param *param = pack_param_at(p, number);
-	struct str part, rest = pack_text(p, param->expression);
+	struct str part, rest = param->expression;
 	uint32_t first = st->count;
-	struct error err;
 
 	while (search_split_union(&rest, &part)) {
 		struct search_entry *e;
@@ -180,23 +178,38 @@ compile_param(const struct pack *p, uint32_t type, struct search_type *st, uint3
 		if (!part.len || !search_part_is_of(p, type, part))
 			continue;
 		e = search_add_entry(st);
-		e->param = number;
+		e->param = param->number;
 		e->kind = (uint16_t)param->type;
 		if (e->kind == PARAM_REFERENCE)
 			part = cut_resolve(p, part, &e->target);
-		e->path = fhirpath_compile_definition(p, type, part, &err);
-		if (e->path && e->kind == PARAM_SPECIAL && !gives_positions(p, e->path, &err)) {
+		e->path = fhirpath_compile(p, type, part, err);
+		if (e->path && e->kind == PARAM_SPECIAL && !gives_positions(p, e->path, err)) {
 			fhirpath_free(e->path);
 			e->path = NULL;
 		}
 		if (e->path) {
-			find_homes(p, type, st, e);
+			find_homes(p, type, st, e, param->code);
 			continue;
 		}
-		search_not_compiled(p, type, number, &err);
 		search_drop_entries(st, first);
-		return;
+		return -1;
 	}
+	return 0;
+}
+
+/* One of the pack's. */
+static void
+compile_param(const struct pack *p, uint32_t type, struct search_type *st, uint32_t number)
+{
+	const struct pack_param *from = pack_param_at(p, number);
+	struct search_param param = { .number = number,
+		.type = from->type,
+		.code = pack_text(p, from->code),
+		.expression = pack_text(p, from->expression) };
+	struct error err;
+
+	if (search_compile(p, type, st, &param, &err) < 0)
+		search_not_compiled(p, type, number, &err);
 }
 
 static bool

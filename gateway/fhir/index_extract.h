@@ -42,7 +42,7 @@ struct extraction {
 	const struct search_index *si;
 	const struct pack *p;
 	const struct record *r;
-	const struct search_type *st;
+	const struct search_type *st; /* whose entries are under way */
 	const struct search_entry *e;
 	reference_entry_fn *find;
 	void *ctx;
@@ -55,6 +55,11 @@ struct extraction {
 };
 
 /* index_compile.c */
+
+/* Compile a parameter of a type, an entry for each part of its expression that
+ * is of the type. Returns 0; or -1 with *err set, and no entries. */
+int search_compile(const struct pack *p, uint32_t type, struct search_type *st,
+    const struct search_param *param, struct error *err);
 
 /* Compile the parameters of a type. Does not fail: what cannot be evaluated is
  * logged and left out. */

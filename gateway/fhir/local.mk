@@ -12,7 +12,7 @@ libgateway_a_SOURCES += \
 	gateway/fhir/negotiate.c gateway/fhir/negotiate.h \
 	gateway/fhir/op_diff.c gateway/fhir/op_everything.c gateway/fhir/op_meta.c gateway/fhir/op_validate.c \
 	gateway/fhir/operation.c gateway/fhir/operation.h \
-	gateway/fhir/outcome.c gateway/fhir/outcome.h \
+	gateway/fhir/outcome.c gateway/fhir/outcome.h \	gateway/fhir/own_params.c gateway/fhir/own_params.h \
 	gateway/fhir/part.c gateway/fhir/part.h \
 	gateway/fhir/patch.c gateway/fhir/patch.h \
 	gateway/fhir/read.c \

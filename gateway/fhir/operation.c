@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "gateway/fhir/own_params.h"
 #include "gateway/fhir/search_query.h"
 #include "mappers/fhir/fhir_json.h"
 
@@ -63,6 +64,8 @@ const struct operation operations[] = {
 	    .run = diff_run },
 	{ ROW("$diff", INSTANCE, RIGHT_READ, READS, BY_BOTH), .params = "fromVersion includeMeta",
 	    .run = diff_run },
+	{ ROW("$reindex-status", TYPE, RIGHT_SEARCH, READS, BY_GET), .type = "SearchParameter",
+	    .params = "", .run = own_params_status },
 	{ .as = { .code = NULL } },
 };
 

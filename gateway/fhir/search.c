@@ -263,14 +263,19 @@ permit(void *ctx, uint32_t type, struct store_visibility *out)
 	return true;
 }
 
-/* 403 when that is what is wrong, else 400. */
+/* 403 or 503 when that is what is wrong, else 400. */
 static int
 status_of(const struct fhir_call *c)
 {
-	for (const struct finding *f = c->findings.first; f; f = f->next)
+	int status = 400;
+
+	for (const struct finding *f = c->findings.first; f; f = f->next) {
 		if (f->severity == SEVERITY_ERROR && str_is(str_from(f->code), "forbidden"))
 			return 403;
-	return 400;
+		if (f->severity == SEVERITY_ERROR && str_is(str_from(f->code), "transient"))
+			status = 503;
+	}
+	return status;
 }
 
 /* A link's own text in the place of what was asked. */

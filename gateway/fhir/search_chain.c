@@ -54,7 +54,7 @@ type_has(struct parse *ps, uint32_t type, struct str rest)
 	while (len < rest.len && rest.p[len] != '.' && rest.p[len] != ':' && rest.p[len] != '[')
 		len++;
 	rest.len = len;
-	return str_is(rest, "_has") || pack_find_param(ps->p, type, rest);
+	return str_is(rest, "_has") || search_index_find(ps->si, type, rest);
 }
 
 /* The types a chain goes to, in the arena, each with the rest of the name. */
@@ -68,11 +68,11 @@ struct steps {
 static enum taken
 find_steps(struct parse *ps, const struct criterion *c, struct str rest, struct steps *out)
 {
-	const uint32_t *targets = pack_numbers(ps->p, c->param->targets);
+	const uint32_t *targets = c->param->targets;
 	struct store_visibility ignored;
 	uint32_t known = 0;
 
-	for (uint32_t i = 0; i < c->param->targets.count; i++) {
+	for (uint32_t i = 0; i < c->param->target_count; i++) {
 		if (pack_type_at(ps->p, targets[i])->abstract || !type_has(ps, targets[i], rest))
 			continue;
 		known++;
@@ -147,16 +147,16 @@ parse_reach(struct parse *ps, struct str head, struct str rest, bool some, parse
 		c.name = str_of(head.p, (size_t)colon);
 		c.modifier = str_from_index(head, (size_t)colon + 1);
 	}
-	c.param = pack_find_param(ps->p, ps->type, c.name);
+	c.param = parse_find(ps, ps->type, c.name);
 	if (!c.param)
 		return parse_unknown_parameter(ps, c.name);
-	c.number = parse_param_number(ps, c.param);
+	c.number = c.param->number;
 	if (c.param->type != PARAM_REFERENCE || !search_index_has(ps->si, ps->type, c.number))
 		return parse_complain(ps, "value",
 		    "the search parameter '%.*s' is no reference to go on "
 		    "from",
 		    STR_ARG(parse_shown(c.name)));
-	to.types = arena_calloc(ps->a, (size_t)c.param->targets.count + 1, sizeof(to.types[0]));
+	to.types = arena_calloc(ps->a, (size_t)c.param->target_count + 1, sizeof(to.types[0]));
 	if (!to.types) {
 		ps->full = true;
 		return SKIPPED;
@@ -214,8 +214,8 @@ parse_take_has(struct parse *ps, struct str rest, struct str value)
 	if (type == PACK_NONE)
 		return parse_refuse(ps, "not-found", "there is no resource type '%.*s'",
 		    STR_ARG(parse_shown(type_name)));
-	c.param = pack_find_param(ps->p, type, reference);
-	c.number = c.param ? parse_param_number(ps, c.param) : 0;
+	c.param = parse_find(ps, type, reference);
+	c.number = c.param ? c.param->number : 0;
 	if (!c.param || c.param->type != PARAM_REFERENCE ||
 	    !search_index_has(ps->si, type, c.number))
 		return parse_refuse(ps, "not-found",

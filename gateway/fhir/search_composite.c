@@ -21,7 +21,7 @@ bad_composite(struct parse *ps, const struct criterion *c, const struct componen
 	size_t len = 0;
 
 	for (uint32_t i = 0; i < of->count && len < sizeof(form); i++) {
-		struct str code = pack_text(ps->p, pack_param_at(ps->p, of->params[i])->code);
+		struct str code = search_index_param(ps->si, of->params[i])->code;
 		int n = snprintf(
 		    form + len, sizeof(form) - len, "%s%.*s", i ? "$" : "", STR_ARG(code));
 
@@ -35,12 +35,11 @@ bad_composite(struct parse *ps, const struct criterion *c, const struct componen
 static struct criterion
 component_at(struct parse *ps, const struct components *of, uint32_t i, struct str value)
 {
-	const struct pack_param *param = pack_param_at(ps->p, of->params[i]);
+	const struct search_param *param = search_index_param(ps->si, of->params[i]);
 
-	return (struct criterion){ .name = pack_text(ps->p, param->code),
-		.value = value,
-		.param = param,
-		.number = of->params[i] };
+	return (struct criterion){
+		.name = param->code, .value = value, .param = param, .number = of->params[i]
+	};
 }
 
 /* One value: a clause for each component; NULL: it is bad, or the arena full. */

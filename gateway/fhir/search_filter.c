@@ -395,14 +395,14 @@ take_path(struct parse *ps, struct test *t)
 		return parse_reach(
 		    ps, c.name, inner.path, inner.brackets.p != NULL, take_step, &inner);
 	}
-	c.param = pack_find_param(ps->p, ps->type, c.name);
+	c.param = parse_find(ps, ps->type, c.name);
 	if (!c.param && str_is(c.name, "id")) {
 		c.name = STR("_id");
-		c.param = pack_find_param(ps->p, ps->type, c.name);
+		c.param = parse_find(ps, ps->type, c.name);
 	}
 	if (!c.param)
 		return parse_unknown_parameter(ps, c.name);
-	c.number = parse_param_number(ps, c.param);
+	c.number = c.param->number;
 	return take_leaf(ps, &c, t->op, t->value);
 }
 

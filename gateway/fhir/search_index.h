@@ -26,6 +26,16 @@ enum {
 	SEARCH_COMPONENTS = 8, /* of a composite, at most */
 };
 
+/* A search parameter: of the pack, or of this server's own (own_params.h). */
+struct search_param {
+	uint32_t number; /* as store_index and store_test have it */
+	uint32_t type;	 /* enum pack_param_type */
+	struct str code, url, expression;
+	const uint32_t *targets; /* types a reference may point to */
+	uint32_t target_count;
+	const struct search_own *own; /* NULL: of the pack */
+};
+
 /*
  * base: URL of this server's FHIR API ("http://localhost:8080/fhir"), so that
  * absolute references to it are kept as relative ones; may be empty. The pack
@@ -34,9 +44,16 @@ enum {
 struct search_index *search_index_new(const struct pack *p, struct str base);
 void search_index_free(struct search_index *si);
 
+/* The parameter of that code for a resource type; NULL when there is none. Good
+ * as long as the index. */
+const struct search_param *
+search_index_find(struct search_index *si, uint32_t type, struct str code);
+
+/* The parameter of that number. */
+const struct search_param *search_index_param(const struct search_index *si, uint32_t number);
+
 /*
- * Whether resources of the type are indexed by a parameter (a number of the
- * pack): those whose expression the FHIRPath engine can evaluate, and
+ * Whether resources of the type are indexed by a parameter: those whose expression the FHIRPath engine can evaluate, and
  * composites of such. Parameters without an expression are not, nor special
  * ones but those of positions (Location's near).
  */
@@ -110,5 +127,41 @@ bool search_token_alike(
 
 /* "code|value": an identifier by its type. In the arena; {NULL, 0}: it is full. */
 struct str search_of_type(struct str code, struct str value, struct arena *a);
+
+/* Parameters of this server's own. One thread adds and drops, while others read. */
+
+/* One of them; what changes is changed by the thread that adds. */
+struct search_own {
+	struct search_param param;
+	struct str id; /* of the SearchParameter resource */
+	uint64_t row;  /* of its version in the store */
+	bool seen;     /* the adding thread's */
+	const uint32_t *types;
+	uint32_t type_count;
+	/* Resources that were there before it: until all are done, what it finds is
+	 * not all there is. */
+	uint64_t done, total;
+	bool ready;
+};
+
+/*
+ * Index resources from here on by a parameter too: own says all but the number,
+ * which comes out, and is copied. Returns NULL with *err set: an expression does
+ * not compile, or there were too many since the start.
+ */
+struct search_own *
+search_index_add_own(struct search_index *si, const struct search_own *own, struct error *err);
+void search_index_drop_own(struct search_index *si, struct search_own *own);
+
+/* Whether it would be added: its expression, for each of its types. */
+int
+search_index_check_own(struct search_index *si, const struct search_own *own, struct error *err);
+
+/* The i-th of those there are now; NULL behind the last. */
+struct search_own *search_index_own(const struct search_index *si, uint32_t i);
+
+/* Grows whenever parameters were added or dropped: what was extracted under another one may
+ * lack values. */
+uint64_t search_index_generation(const struct search_index *si);
 
 #endif

@@ -38,8 +38,8 @@ struct parse {
 struct criterion {
 	struct str name, modifier;
 	struct str value;
-	const struct pack_param *param;
-	uint32_t number; /* of the parameter in the pack */
+	const struct search_param *param;
+	uint32_t number; /* of the parameter */
 };
 
 /* What a pair was. */
@@ -57,6 +57,10 @@ parse_complain(struct parse *ps, const char *code, const char *fmt, ...);
 /* Unknown or not supported: an error, or, with lenient handling, a warning. */
 __attribute__((format(printf, 3, 4))) enum taken
 parse_refuse(struct parse *ps, const char *code, const char *fmt, ...);
+
+/* The parameter of the type, NULL when there is none. One that does not yet know
+ * all resources is an error, too. */
+const struct search_param *parse_find(struct parse *ps, uint32_t type, struct str name);
 
 /* A name as findings show it: not too much of it. */
 struct str parse_shown(struct str name);
@@ -116,7 +120,6 @@ enum taken parse_each_not(struct parse *ps, const struct criterion *c, parse_val
 
 /* A criterion of ps->type, also of an inner search. */
 enum taken parse_take_named(struct parse *ps, const struct query_pair *pair);
-uint32_t parse_param_number(struct parse *ps, const struct pack_param *param);
 
 /* search_value.c: c names a parameter that is known. */
 enum taken parse_take_criterion(struct parse *ps, const struct criterion *c);

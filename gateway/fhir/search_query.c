@@ -42,12 +42,6 @@ query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32
 static const char *const unsupported[] = { "_contained", "_containedType", "_text", "_content",
 	"_type", "_score" };
 
-uint32_t
-parse_param_number(struct parse *ps, const struct pack_param *param)
-{
-	return (uint32_t)(param - pack_param_at(ps->p, 0));
-}
-
 enum taken
 parse_take_named(struct parse *ps, const struct query_pair *pair)
 {
@@ -80,7 +74,7 @@ parse_take_named(struct parse *ps, const struct query_pair *pair)
 		return parse_not_supported(ps, c.name, "this server has no named queries");
 	if (parse_is_among(c.name, unsupported, COUNT_OF(unsupported)))
 		return parse_not_supported(ps, c.name, "this server does not have it");
-	c.param = pack_find_param(ps->p, ps->type, c.name);
+	c.param = parse_find(ps, ps->type, c.name);
 	if (!c.param)
 		return parse_unknown_parameter(ps, c.name);
 	if (colon >= 0 && !c.modifier.len)
@@ -90,7 +84,7 @@ parse_take_named(struct parse *ps, const struct query_pair *pair)
 	if (!c.value.len)
 		return parse_complain(ps, "value", "the search parameter '%.*s' has no value",
 		    STR_ARG(parse_shown(c.name)));
-	c.number = parse_param_number(ps, c.param);
+	c.number = c.param->number;
 	return parse_take_criterion(ps, &c);
 }
 

@@ -32,10 +32,10 @@ take_sort_key(struct parse *ps, struct criterion *c, struct store_sort *out)
 		out->by = str_is(c->name, "_id") ? SORT_ID : SORT_UPDATED;
 		return TAKEN;
 	}
-	c->param = pack_find_param(ps->p, ps->type, c->name);
+	c->param = parse_find(ps, ps->type, c->name);
 	if (!c->param)
 		return parse_unknown_parameter(ps, c->name);
-	c->number = parse_param_number(ps, c->param);
+	c->number = c->param->number;
 	if (c->param->type == PARAM_COMPOSITE || c->param->type == PARAM_SPECIAL ||
 	    !search_index_has(ps->si, ps->type, c->number))
 		return parse_refuse(ps, "not-supported",

@@ -308,7 +308,7 @@ static bool
 reference_value(
     struct parse *ps, const struct criterion *c, struct str value, struct store_clause *clause)
 {
-	const uint32_t *targets = pack_numbers(ps->p, c->param->targets);
+	const uint32_t *targets = c->param->targets;
 	uint32_t wanted = c->modifier.len ? pack_find_resource(ps->p, c->modifier) : PACK_NONE;
 	struct str whole;
 	uint32_t given;
@@ -337,7 +337,7 @@ reference_value(
 		add_reference(ps, c, clause, wanted, value);
 		return true;
 	}
-	for (uint32_t i = 0; i < c->param->targets.count; i++)
+	for (uint32_t i = 0; i < c->param->target_count; i++)
 		if (!pack_type_at(ps->p, targets[i])->abstract)
 			add_reference(ps, c, clause, targets[i], value);
 	return true;
@@ -346,7 +346,7 @@ reference_value(
 static enum taken
 take_reference(struct parse *ps, const struct criterion *c)
 {
-	uint32_t targets = c->param->targets.count;
+	uint32_t targets = c->param->target_count;
 
 	if (str_is(c->modifier, "identifier"))
 		return parse_each(ps, c, PARSE_TOKEN_TESTS, parse_token);

@@ -39,6 +39,7 @@ fhir_service_open(struct fhir_service *s, struct error *err)
 			    "the pack has no definition of %s, which the API is made of; compile "
 			    "one from a whole FHIR release with firedoor pack",
 			    needed[i]);
+	s->search_parameter = pack_find_resource(s->pack, STR("SearchParameter"));
 	s->bundle = pack_find_resource(s->pack, STR("Bundle"));
 	if (open_keys(s, err) != 0)
 		return -1;

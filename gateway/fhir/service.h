@@ -39,8 +39,8 @@ struct fhir_service {
 	bool cors;
 	const char *key_path; /* of the key of links; NULL: one for this run only */
 
-	/* Made: */
-	uint32_t bundle; /* type number of Bundle */
+	/* Made: */ uint32_t bundle; /* type number of Bundle */
+	uint32_t search_parameter;   /* of SearchParameter; PACK_NONE: not in the pack */
 	struct search_index *index;
 	uint8_t cursor_key[CURSOR_KEY]; /* signs and seals links */
 	uint8_t link_key[CURSOR_KEY];

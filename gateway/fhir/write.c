@@ -7,6 +7,7 @@
 #include "gateway/fhir/outcome.h"
 #include "gateway/fhir/patch.h"
 #include "gateway/fhir/references.h"
+#include "gateway/fhir/own_params.h"
 #include "gateway/fhir/search_query.h"
 
 enum {
@@ -153,6 +154,8 @@ prepare_body(const struct fhir_service *s, struct fhir_call *c, struct store_op 
 	struct error err;
 	int result;
 
+	if (own_params_judge(s, c) != 0)
+		return -1;
 	buf_init(&out, STORED_MOST);
 	out.wipe = true;
 	result = fhir_json_write_stored(
@@ -162,6 +165,7 @@ prepare_body(const struct fhir_service *s, struct fhir_call *c, struct store_op 
 	if (!op->body.p)
 		return call_fail(c, 413, NULL, STR(""),
 		    "the resource is too large to be stored; send it in parts");
+	op->generation = search_index_generation(s->index);
 	if (search_index_extract(s->index, c->record, c->node, find, find_ctx, c->arena, &rows,
 		&op->index_count, &err) != 0)
 		return call_fail_error(c, &err);

@@ -79,8 +79,12 @@ struct sq_conn {
  * another pack comes. Made when the store opens, constant then. */
 struct sq_names {
 	const struct pack *pack;
-	uint32_t *type_no;   /* by type number of the pack; 0: no resource */
-	uint32_t *param_no;  /* by parameter number of the pack */
+	uint32_t *type_no;  /* by type number of the pack; 0: no resource */
+	uint32_t *param_no; /* by parameter number; room for those defined later */
+	struct sq_own_name {
+		uint32_t type; /* enum pack_param_type */
+		struct str name;
+	} * own;	     /* those defined later: by number behind the pack's */
 	uint32_t *pack_type; /* back: by type_no; PACK_NONE: not in this pack */
 	uint32_t type_nos;
 };
@@ -137,6 +141,9 @@ struct store {
 	int64_t last_row, last_updated;
 	struct arena scratch; /* the writer's, emptied after each transaction */
 	struct sq_pending pending;
+	uint64_t generation; /* of what is indexed by: store_set_generation() */
+	store_extract_fn *extract;
+	void *extract_ctx;
 };
 
 struct store_reader {
@@ -247,6 +254,10 @@ struct sq_key sq_key_of(
     enum sq_kind kind, struct str type, struct str param, struct str system, struct str value);
 struct sq_key sq_type_key(const struct sq_names *n, uint32_t type);
 struct sq_key sq_compartment_key(struct str compartment);
+/* A parameter's name in keys, and its type. */
+struct str sq_param_name(const struct sq_names *n, uint32_t param);
+uint32_t sq_param_type(const struct sq_names *n, uint32_t param);
+
 struct sq_key sq_param_key(const struct sq_names *n, enum sq_kind kind, uint32_t type,
     uint32_t param, struct str system, struct str value);
 

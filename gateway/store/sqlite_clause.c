@@ -108,7 +108,7 @@ put_reference_key(struct sql *s, const char *function, uint32_t type, uint32_t p
 
 	buf_printf(&s->text, "%s(?, ?, ?, v%u.id)", function, target);
 	sql_bind_text(s, pack_text(p, pack_type_at(p, type)->name), false);
-	sql_bind_text(s, pack_text(p, pack_param_at(p, param)->code), false);
+	sql_bind_text(s, sq_param_name(s->names, param), false);
 	sql_bind_text(s, pack_text(p, pack_type_at(p, target_type)->name), false);
 }
 

@@ -627,6 +627,23 @@ write_body(struct work *k, const struct store_op *op, int64_t row)
 	return 0;
 }
 
+/* What was extracted before a search parameter came lacks its values. */
+static int
+extract_late(struct work *k, struct store_op *op)
+{
+	struct store *s = k->s;
+	struct store_index *rows;
+
+	if (op->generation >= s->generation || !s->extract)
+		return 0;
+	if (s->extract(s->extract_ctx, op->type, op->final_body, k->w->arena, &rows,
+		&op->index_count, &k->w->error) < 0)
+		return -1;
+	op->index = rows;
+	op->generation = s->generation;
+	return 0;
+}
+
 static int
 write_one(struct work *k, uint32_t at, int64_t now_ms)
 {
@@ -647,7 +664,7 @@ write_one(struct work *k, uint32_t at, int64_t now_ms)
 	op->updated = k->s->last_updated = now_ms;
 	if (op->verb == STORE_DELETE)
 		op->index_count = 0;
-	else if (splice_body(k, at) < 0)
+	else if (splice_body(k, at) < 0 || extract_late(k, op) < 0)
 		return -1;
 	if (write_version(k, op, &now, row) < 0 ||
 	    (op->verb != STORE_DELETE && write_body(k, op, row) < 0))

@@ -162,7 +162,7 @@ static int
 fact_of(const struct sq_names *n, const struct store_index *x, struct str text, struct arena *a,
     struct fact *out)
 {
-	uint32_t type = pack_param_at(n->pack, x->param)->type;
+	uint32_t type = sq_param_type(n, x->param);
 
 	*out = (struct fact){ .param_no = n->param_no[x->param] };
 	if (x->kind != type && (x->kind != PARAM_NUMBER || type != PARAM_QUANTITY))

@@ -90,12 +90,28 @@ sq_compartment_key(struct str compartment)
 	return sq_key_of(SQ_IN_COMPARTMENT, STR(""), STR(""), STR(""), compartment);
 }
 
+struct str
+sq_param_name(const struct sq_names *n, uint32_t param)
+{
+	uint32_t count = pack_param_count(n->pack);
+
+	return param < count ? pack_text(n->pack, pack_param_at(n->pack, param)->code)
+			     : n->own[param - count].name;
+}
+
+uint32_t
+sq_param_type(const struct sq_names *n, uint32_t param)
+{
+	uint32_t count = pack_param_count(n->pack);
+
+	return param < count ? pack_param_at(n->pack, param)->type : n->own[param - count].type;
+}
+
 struct sq_key
 sq_param_key(const struct sq_names *n, enum sq_kind kind, uint32_t type, uint32_t param,
     struct str system, struct str value)
 {
-	return sq_key_of(kind, type_name(n, type),
-	    pack_text(n->pack, pack_param_at(n->pack, param)->code), system, value);
+	return sq_key_of(kind, type_name(n, type), sq_param_name(n, param), system, value);
 }
 
 int64_t

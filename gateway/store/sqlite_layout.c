@@ -141,7 +141,10 @@ take_steps(struct sq_conn *c, int64_t version, struct error *err)
 			return -1;
 		extract |= steps[i].extract;
 	}
-	if (extract && sq_exec(c, "INSERT OR REPLACE INTO work VALUES ('extract', 0)",
+	/* Search parameters of one's own are then to be indexed again as well. */
+	if (extract && sq_exec(c,
+			   "INSERT OR REPLACE INTO work VALUES ('extract', 0);"
+			   "DELETE FROM note WHERE key = CAST('" STORE_OWN_NOTE "' AS BLOB)",
 			   "bring the store to its new layout", err) < 0)
 		return -1;
 	return set_version(c, err);
@@ -178,7 +181,8 @@ sq_layout_upgrade(struct store *s, struct error *err)
 
 struct extraction {
 	struct store *s;
-	const struct store_options *o;
+	store_extract_fn *extract;
+	void *extract_ctx;
 	struct arena arena; /* of one resource */
 	int64_t row, last;
 	uint64_t failed;
@@ -195,8 +199,8 @@ values_of(struct extraction *x, struct store_op *op, int64_t row, struct error *
 
 	if (sq_read_body(&x->s->conn, &x->arena, &v, err) < 0)
 		return -1;
-	if (x->o->extract(x->o->extract_ctx, op->type, v.body, &x->arena, &rows, &op->index_count,
-		&why) < 0) {
+	if (x->extract(x->extract_ctx, op->type, v.body, &x->arena, &rows, &op->index_count, &why) <
+	    0) {
 		log_event(LOG_WARN, "store-upgrade",
 		    "row=%lld\treason=a resource cannot be found by its values: %s", (long long)row,
 		    why.text);
@@ -249,29 +253,42 @@ extract_version(struct extraction *x, sqlite3_stmt *st, struct error *err)
 	return rc;
 }
 
-/* Some versions, in one commit with how far it came. */
+/* Some of the versions that sql gives behind a row, up to another. Returns how
+ * many, or -1. */
 static int
-extract_part(struct extraction *x, struct error *err)
+extract_some(struct extraction *x, struct str sql, int most, struct error *err)
 {
 	struct sq_conn *c = &x->s->conn;
-	sqlite3_stmt *st = sq_search(c,
-	    STR("SELECT " SQ_VERSION_COLUMNS " FROM version v WHERE v.row > ?1"
-		" ORDER BY v.row LIMIT ?2"),
-	    err);
-	int rc;
+	sqlite3_stmt *st = sq_search(c, sql, err);
+	int rc, count = 0;
 
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, x->row);
-	sqlite3_bind_int64(st, 2, PART_VERSIONS);
+	sqlite3_bind_int64(st, 2, x->last);
+	sqlite3_bind_int64(st, 3, most);
 	while ((rc = sq_step(c, st, "read the store", err)) > 0) {
 		rc = extract_version(x, st, err);
 		arena_reset(&x->arena);
 		if (rc < 0)
 			break;
+		count++;
 	}
 	sqlite3_reset(st);
-	if (rc < 0 || sq_pending_write(&x->s->pending, c, err) < 0)
+	return rc < 0 || sq_pending_write(&x->s->pending, c, err) < 0 ? -1 : count;
+}
+
+/* Some versions, in one commit with how far it came. */
+static int
+extract_part(struct extraction *x, struct error *err)
+{
+	struct sq_conn *c = &x->s->conn;
+	sqlite3_stmt *st;
+
+	if (extract_some(x,
+		STR("SELECT " SQ_VERSION_COLUMNS
+		    " FROM version v WHERE v.row > ?1 AND v.row <= ?2 ORDER BY v.row LIMIT ?3"),
+		PART_VERSIONS, err) < 0)
 		return -1;
 	st = sq_search(c, STR("UPDATE work SET row = ?1 WHERE name = 'extract'"), err);
 	if (!st)
@@ -322,7 +339,9 @@ sq_layout_finish(struct store *s, const struct store_options *o, struct error *e
 	enum {
 		ARENA_BYTES = 512 << 20,
 	};
-	struct extraction x = { .s = s, .o = o, .last = s->last_row };
+	struct extraction x = {
+		.s = s, .extract = o->extract, .extract_ctx = o->extract_ctx, .last = s->last_row
+	};
 	int64_t start = clock_monotonic();
 	int rc = read_number(&s->conn, "SELECT row FROM work WHERE name = 'extract'", &x.row, err);
 
@@ -342,4 +361,42 @@ sq_layout_finish(struct store *s, const struct store_options *o, struct error *e
 		    "step=index\tversions=%lld\tfailed=%llu\tms=%lld", (long long)x.last,
 		    (unsigned long long)x.failed, (long long)(clock_monotonic() - start) / 1000);
 	return rc;
+}
+
+int64_t
+store_last_row(const struct store *s)
+{
+	return s->last_row;
+}
+
+int
+store_reindex(struct store *s, int64_t *row, int64_t last, struct error *err)
+{
+	enum {
+		ARENA_BYTES = 512 << 20,
+		VERSIONS = 200, /* so that writers wait for some milliseconds */
+	};
+	struct extraction x = { .s = s,
+		.extract = s->extract,
+		.extract_ctx = s->extract_ctx,
+		.row = *row,
+		.last = last };
+	int count;
+
+	if (sq_run(&s->conn, SQ_BEGIN, "make the index anew", err) < 0)
+		return -1;
+	arena_init(&x.arena, ARENA_BYTES, ARENA_WIPE);
+	count = extract_some(&x,
+	    STR("SELECT " SQ_VERSION_COLUMNS " FROM version v WHERE v.row > ?1 AND v.row <= ?2"
+		" AND v.until = 0 AND v.verb <> 2 ORDER BY v.row LIMIT ?3"),
+	    VERSIONS, err);
+	arena_release(&x.arena);
+	if (count < 0 || sq_run(&s->conn, SQ_COMMIT, "make the index anew", err) < 0) {
+		sq_pending_clear(&s->pending);
+		if (!sqlite3_get_autocommit(s->conn.db))
+			sq_run(&s->conn, SQ_ROLLBACK, "make the index anew", NULL);
+		return -1;
+	}
+	*row = count == VERSIONS ? x.row : last;
+	return count == VERSIONS;
 }

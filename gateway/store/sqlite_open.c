@@ -263,12 +263,41 @@ load_params(struct store *s, struct error *err)
 	return 0;
 }
 
+int
+store_define_param(
+    struct store *s, uint32_t number, uint32_t type, struct str name, struct error *err)
+{
+	uint32_t place = number - pack_param_count(s->names.pack);
+	char *copy;
+
+	if (place >= STORE_OWN_PARAMS || s->names.own[place].name.p)
+		return error_set(err, ERROR_INVALID, "there is a search parameter of that number");
+	if (number_of(s, STR("SELECT no FROM param WHERE code = ?1"),
+		STR("INSERT INTO param (code) VALUES (?1)"), name, &s->names.param_no[number],
+		err) < 0)
+		return -1;
+	copy = xmalloc(name.len + 1);
+	memcpy(copy, name.p, name.len);
+	s->names.own[place] = (struct sq_own_name){ type, str_of(copy, name.len) };
+	return 0;
+}
+
+void
+store_set_generation(
+    struct store *s, uint64_t generation, store_extract_fn *extract, void *extract_ctx)
+{
+	s->generation = generation;
+	s->extract = extract;
+	s->extract_ctx = extract_ctx;
+}
+
 static int
 load_names(struct store *s, const struct pack *pack, struct error *err)
 {
 	s->names.pack = pack;
 	s->names.type_no = xcalloc(pack_type_count(pack) + 1, sizeof(uint32_t));
-	s->names.param_no = xcalloc(pack_param_count(pack) + 1, sizeof(uint32_t));
+	s->names.param_no = xcalloc(pack_param_count(pack) + STORE_OWN_PARAMS, sizeof(uint32_t));
+	s->names.own = xcalloc(STORE_OWN_PARAMS, sizeof(s->names.own[0]));
 	if (sq_run(&s->conn, SQ_BEGIN, "open the store", err) < 0)
 		return -1;
 	if (load_types(s, err) < 0 || load_params(s, err) < 0) {
@@ -356,6 +385,9 @@ store_drop(struct store *s, bool clean)
 	arena_release(&s->scratch);
 	sq_pending_release(&s->pending);
 	free(s->names.type_no);
+	for (uint32_t i = 0; s->names.own && i < STORE_OWN_PARAMS; i++)
+		free((char *)s->names.own[i].name.p);
+	free(s->names.own);
 	free(s->names.param_no);
 	free(s->names.pack_type);
 	free(s->path);

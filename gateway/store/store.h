@@ -89,10 +89,19 @@ enum {
 	STORE_SELF = UINT32_MAX - 1, /* entry of a store_index: the op itself */
 };
 
+/* The note of how far resources are indexed by search parameters of one's own; an
+ * upgrade that makes the index anew forgets it. */
+#define STORE_OWN_NOTE "own-search-parameters"
+
+enum {
+	STORE_OWN_PARAMS = 1000, /* numbers behind the pack's: store_define_param() */
+};
+
 /* One value of one search parameter of a resource. */
 struct store_index {
 	uint16_t kind;	/* enum pack_param_type, or one of those above */
-	uint32_t param; /* number in the pack; of a compartment: not used */
+	uint32_t param; /* number in the pack, or one that was defined; of a
+			 * compartment: not used */
 	struct str system, value;
 	/*
 	 * token: system and code (system empty: none); under a parameter of
@@ -242,6 +251,7 @@ struct store_op {
 	struct splices splices;
 	const struct store_index *index;
 	uint32_t index_count;
+	uint64_t generation; /* what index was extracted by */
 
 	/* Answered: */
 	enum store_outcome {
@@ -355,6 +365,33 @@ int store_forget_keys(struct store *s, int64_t before, struct error *err);
  * the writer thread, between commits. May take a second.
  */
 int store_upkeep(struct store *s, struct error *err);
+
+/*
+ * A search parameter beside the pack's, by a number from pack_param_count() on,
+ * fewer than STORE_OWN_PARAMS of them; for good. Its name tells it from all
+ * others that there ever were in this store. Writer thread, before any row or
+ * test has the number. Returns 0, or -1 with *err set.
+ */
+int store_define_param(
+    struct store *s, uint32_t number, uint32_t type, struct str name, struct error *err);
+
+/*
+ * From here on versions are indexed by all that this generation has: an op
+ * whose index is of an earlier one gets its rows from extract, of its final
+ * body. Writer thread. ctx must be good until the store closes.
+ */
+void store_set_generation(
+    struct store *s, uint64_t generation, store_extract_fn *extract, void *extract_ctx);
+
+/* The newest row there is. Writer thread. */
+int64_t store_last_row(const struct store *s);
+
+/*
+ * Index anew some current versions with rows above *row, up to last, in one
+ * commit: with all that extract gives for them. *row is how far it came. Returns
+ * 1 when there is more, 0 when not, -1 with *err set. Writer thread.
+ */
+int store_reindex(struct store *s, int64_t *row, int64_t last, struct error *err);
 
 /* A reader for one thread. */
 struct store_reader *store_reader_open(struct store *s, struct error *err);
