@@ -182,7 +182,7 @@ search_compile(const struct pack *p, uint32_t type, struct search_type *st,
 		e->kind = (uint16_t)param->type;
 		if (e->kind == PARAM_REFERENCE)
 			part = cut_resolve(p, part, &e->target);
-		e->path = fhirpath_compile(p, type, part, err);
+		e->path = fhirpath_compile_definition(p, type, part, err);
 		if (e->path && e->kind == PARAM_SPECIAL && !gives_positions(p, e->path, err)) {
 			fhirpath_free(e->path);
 			e->path = NULL;
