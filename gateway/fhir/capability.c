@@ -118,7 +118,7 @@ put_includes(struct record_builder *b, const struct fhir_service *s, uint32_t so
 	const uint32_t *params = pack_type_params(p, source, &count);
 
 	for (uint32_t i = 0; i < count; i++) {
-		const struct pack_param *param = pack_param_at(p, params[i]);
+		const struct search_param *param = search_index_param(s->index, params[i]);
 		char text[256];
 		int len;
 
@@ -127,8 +127,7 @@ put_includes(struct record_builder *b, const struct fhir_service *s, uint32_t so
 		    (target != PACK_NONE && !search_points_to(p, param, target)))
 			continue;
 		len = snprintf(text, sizeof(text), "%.*s:%.*s",
-		    STR_ARG(pack_text(p, pack_type_at(p, source)->name)),
-		    STR_ARG(pack_text(p, param->code)));
+		    STR_ARG(pack_text(p, pack_type_at(p, source)->name)), STR_ARG(param->code));
 		if (len > 0 && (size_t)len < sizeof(text))
 			record_put(b, str_from(element), str_of(text, (size_t)len));
 	}

@@ -34,21 +34,19 @@ read_type(struct parse *ps, struct str name, uint32_t *out)
 }
 
 bool
-search_points_to(const struct pack *p, const struct pack_param *param, uint32_t type)
+search_points_to(const struct pack *p, const struct search_param *param, uint32_t type)
 {
-	const uint32_t *targets = pack_numbers(p, param->targets);
-
-	for (uint32_t i = 0; i < param->targets.count; i++)
-		if (pack_type_is(p, type, targets[i]))
+	for (uint32_t i = 0; i < param->target_count; i++)
+		if (pack_type_is(p, type, param->targets[i]))
 			return true;
-	return param->targets.count == 0;
+	return param->target_count == 0;
 }
 
 static enum taken
 read_param(struct parse *ps, const struct criterion *c, struct str name, struct store_include *inc)
 {
 	struct str type = pack_text(ps->p, pack_type_at(ps->p, inc->source)->name);
-	const struct pack_param *param = pack_find_param(ps->p, inc->source, name);
+	const struct search_param *param = parse_find(ps, inc->source, name);
 	uint32_t outer = ps->type;
 	enum taken refused;
 
@@ -58,7 +56,7 @@ read_param(struct parse *ps, const struct criterion *c, struct str name, struct 
 		ps->type = outer;
 		return refused;
 	}
-	inc->param = parse_param_number(ps, param);
+	inc->param = param->number;
 	if (param->type != PARAM_REFERENCE || !search_index_has(ps->si, inc->source, inc->param))
 		return parse_refuse(ps, "not-supported",
 		    "'%.*s' goes by references, and the search parameter '%.*s' of %.*s is none",

@@ -92,7 +92,7 @@ int search_match_parse(struct search_index *si, const struct pack *p, uint32_t t
     struct str query, struct arena *a, struct store_match *out, struct findings *findings);
 
 /* Whether a parameter of type reference may point to the type. */
-bool search_points_to(const struct pack *p, const struct pack_param *param, uint32_t type);
+bool search_points_to(const struct pack *p, const struct search_param *param, uint32_t type);
 
 /* Paging of histories and operations. */
 

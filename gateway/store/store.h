@@ -154,17 +154,17 @@ struct store_test {
 		TEST_TOKEN_TEXT,     /* a text of a token starts with value, normalised */
 		TEST_OF_TYPE,	     /* system, value as of STORE_OF_TYPE */
 		TEST_URI,
-		TEST_URI_BELOW, /* value, or a URI that goes on with "/" behind it */
-		TEST_DATE,	/* against low..high, as `compare` says */
-		TEST_NUMBER,	/* against low..high; value: unit as written, empty: any */
-		TEST_QUANTITY,	/* against low..high, of system|value */
+		TEST_URI_BELOW,	     /* value, or a URI that goes on with "/" behind it */
+		TEST_DATE,	     /* against low..high, as `compare` says */
+		TEST_NUMBER,	     /* against low..high; value: unit as written, empty: any */
+		TEST_QUANTITY,	     /* against low..high, of system|value */
 		TEST_IN_COMPARTMENT, /* of value ("Patient/123") */
-		TEST_NEAR,	/* within distance of low (latitude), high (longitude) */
-		TEST_CHAIN,	/* refers by param to a resource that inner finds */
-		TEST_HAS,	/* is referred to by param of a resource that inner finds */
-		TEST_MISSING,	/* value "true" or "false" */
-		TEST_ALL,	/* the resource itself passes all clauses of inner */
-		TEST_TUPLE,	/* of the composite param: some element passes all clauses of
+		TEST_NEAR,	     /* within distance of low (latitude), high (longitude) */
+		TEST_CHAIN,	     /* refers by param to a resource that inner finds */
+		TEST_HAS,	     /* is referred to by param of a resource that inner finds */
+		TEST_MISSING,	     /* value "true" or "false" */
+		TEST_ALL,	     /* the resource itself passes all clauses of inner */
+		TEST_TUPLE,	     /* of the composite param: some element passes all clauses of
 				* inner, one for each component; or no elements are told
 				* apart. In a clause, TEST_MISSING: has any value */
 	} kind;
@@ -496,9 +496,9 @@ struct store_query {
 	uint32_t count; /* 0: only the total */
 	bool want_total;
 	bool total_if_short; /* count only where that is a matter of few rows */
-	bool bodiless;	   /* as of a history */
-	uint64_t from_row; /* continue behind this row (backward: before it); 0: start */
-	int64_t moment;	   /* 0: now */
+	bool bodiless;	     /* as of a history */
+	uint64_t from_row;   /* continue behind this row (backward: before it); 0: start */
+	int64_t moment;	     /* 0: now */
 };
 
 /*
