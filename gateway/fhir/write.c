@@ -323,6 +323,8 @@ write_answer_error(struct fhir_call *c, const struct store_write *w, const struc
 			call_fail_missing(c, p);
 		return;
 	case ERROR_INVALID:
+		if (w->id_failed)
+			conditional = false;
 		call_fail(c, conditional ? 412 : 400, conditional ? "multiple-matches" : NULL,
 		    STR(""), "%s", err->text);
 		return;

@@ -387,9 +387,11 @@ settle_conditional(struct work *k, uint32_t at)
 		return -1;
 	if (m.count && (op->verb == STORE_CREATE || op->verb == STORE_FIND))
 		return settle_found(k, op, &m);
-	if (m.count && op->verb == STORE_UPDATE && op->id_given && !str_eq(op->id, m.id))
+	if (m.count && op->verb == STORE_UPDATE && op->id_given && !str_eq(op->id, m.id)) {
+		k->w->id_failed = true;
 		return fail(k, at, ERROR_INVALID,
 		    "the resource's id is not that of the resource that the conditions match");
+	}
 	if (m.count) {
 		op->final_id = m.id;
 		return 0;
@@ -404,6 +406,7 @@ settle_conditional(struct work *k, uint32_t at)
 		return fail(k, at, ERROR_MISSING,
 		    "the conditions match no resource, and it must exist to be updated");
 	op->final_id = op->id;
+	op->outcome = STORE_CREATED;
 	return 0;
 }
 
@@ -568,6 +571,9 @@ check_current(struct work *k, uint32_t at, const struct current *now)
 		    "the resource has another version than the one expected: read it again");
 	if (op->verb == STORE_CREATE && now->row)
 		return fail(k, at, ERROR_CONFLICT, "the id of the new resource is taken");
+	if (op->verb == STORE_UPDATE && op->outcome == STORE_CREATED && is_there(now))
+		return fail(k, at, ERROR_CONFLICT,
+		    "the conditions match no resource, and the resource's id is that of another");
 	if (op->verb == STORE_UPDATE && op->must_exist && !is_there(now))
 		return fail(k, at, ERROR_MISSING, "the resource to be updated is not there");
 	if (op->verb == STORE_UPDATE && !is_there(now))
@@ -853,7 +859,7 @@ apply_one(struct store *s, struct store_write *w, int64_t now_ms, struct error *
 
 	w->duplicate = false;
 	w->failed_op = 0;
-	w->link_failed = false;
+	w->id_failed = w->link_failed = false;
 	w->error = (struct error){ 0 };
 	if (write_pending(s, w, err) < 0 ||
 	    sq_run(&s->conn, SQ_SAVEPOINT, "begin a transaction", err) < 0)
