@@ -156,6 +156,8 @@ eval_arithmetic(struct eval *e, const struct op *op, uint32_t left, uint32_t rig
 		return eval_add_texts(e, left, x.value, y.value);
 	if (kind_is_number(x.kind) && kind_is_number(y.kind))
 		return reckon_numbers(e, op, &x, &y);
+	if (eval_count(e, QUANTITY_STEPS))
+		return -1;
 	if (is_amount(&x) && is_amount(&y))
 		return reckon_quantities(e, op, &x, &y);
 	if (sum && y.kind == FHIRPATH_QUANTITY && (kind_is_date(x.kind) || x.kind == FHIRPATH_TIME))

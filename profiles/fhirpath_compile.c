@@ -33,6 +33,26 @@ make_room(struct compiler *c, void *array, uint32_t count, uint32_t *room, size_
 	return true;
 }
 
+/* Steps that one evaluation counts for, of some 10 to 20 ns each. */
+static uint32_t
+cost_of(enum op_code code)
+{
+	switch (code) {
+	case FN_SQRT:
+	case FN_EXP:
+	case FN_LN:
+	case FN_LOG:
+		return 1000;
+	case FN_POWER:
+		return 3000;
+	default:
+		break;
+	}
+	if (code >= FN_CONVERT_FIRST && code <= FN_TIME_OF_DAY)
+		return 16;
+	return code >= OP_ADD && code <= OP_MOD ? 8 : 1;
+}
+
 uint32_t
 compile_emit(
     struct compiler *c, const struct syntax *s, enum op_code code, uint32_t input, uint32_t a)
@@ -42,7 +62,7 @@ compile_emit(
 	if (!make_room(c, &f->ops, f->op_count, &c->op_room, sizeof(*f->ops)))
 		return compile_no_memory(c);
 	f->ops[f->op_count] = (struct op){
-		.code = (uint8_t)code, .input = input, .a = a, .at = s->at
+		.code = (uint8_t)code, .input = input, .a = a, .at = s->at, .cost = cost_of(code)
 	};
 	return f->op_count++;
 }

@@ -71,6 +71,8 @@ eval_equal_items(struct eval *e, const struct fhirpath_item *x, const struct fhi
 		b.kind = FHIRPATH_QUANTITY;
 	else if (b.kind == FHIRPATH_QUANTITY && kind_is_number(a.kind))
 		a.kind = FHIRPATH_QUANTITY;
+	if (a.kind == FHIRPATH_QUANTITY)
+		e->steps -= e->steps < QUANTITY_STEPS ? e->steps : QUANTITY_STEPS;
 	switch (value_compare(&a, &b, &order)) {
 	case COMPARED:
 		return order == 0 ? TRUTH_TRUE : TRUTH_FALSE;
@@ -190,8 +192,13 @@ equivalent_items(struct eval *e, const struct fhirpath_item *x, const struct fhi
 
 	if (nodes && x->node == y->node && x->record == y->record)
 		return true;
-	if (eval_value(e, x, &a) && eval_value(e, y, &b))
+	if (eval_value(e, x, &a) && eval_value(e, y, &b)) {
+		uint32_t cost = a.kind == FHIRPATH_QUANTITY ? QUANTITY_STEPS : 1;
+
+		cost += (uint32_t)(a.value.len / 64);
+		e->steps -= e->steps < cost ? e->steps : cost;
 		return equivalent_values(&a, &b);
+	}
 	return nodes && x->kind == y->kind && x->type == y->type && x->value.len == 0 &&
 	       y->value.len == 0 && equivalent_children(e, x, y);
 }
@@ -208,15 +215,16 @@ eval_equivalent(struct eval *e, uint32_t left, uint32_t right, bool negate)
 
 		if (eval_count(e, 1))
 			return -1;
-		while (j < e->top && e->steps-- > 1) {
+		while (j < e->top && e->steps > 1) {
 			struct fhirpath_item x = e->stack[i], y = e->stack[j];
 
+			e->steps--;
 			if (equivalent_items(e, &x, &y))
 				break;
 			j++;
 		}
-		if (!e->steps)
-			return eval_count(e, 1);
+		if (e->steps <= 1)
+			return eval_too_long(e);
 		if (j < e->top)
 			e->stack[j] = e->stack[--e->top];
 		else

@@ -372,7 +372,7 @@ eval_op(struct eval *e, uint32_t number, const struct frame *frame)
 	const struct op *op = &e->f->ops[number];
 	uint32_t base = e->top, right;
 
-	if (eval_count(e, 1))
+	if (eval_count(e, op->cost))
 		return -1;
 	if (op->code == OP_PATH)
 		return eval_path(e, op, &frame->this);

@@ -11,6 +11,7 @@
 #include "profiles/fhirpath_value.h"
 
 enum {
+	QUANTITY_STEPS = 32,  /* that reading, converting, comparing two counts for */
 	EVAL_ITEMS = 4000000, /* on the stack */
 	EVAL_RECORDS = 1000,  /* that the host gives */
 };

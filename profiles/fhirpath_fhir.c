@@ -181,7 +181,7 @@ eval_html(struct eval *e, const struct op *op, uint32_t base)
 		return 0;
 	if (e->top - base > 1 || x.kind != FHIRPATH_STRING)
 		return eval_fail(e, op, "htmlChecks() is a function of one XHTML");
-	if (eval_count(e, (uint32_t)(x.value.len / 16)))
+	if (eval_count(e, 16 + (uint32_t)(x.value.len / 4)))
 		return -1;
 	return eval_give_bool(e, base, html_is_allowed(x.value));
 }

@@ -44,6 +44,8 @@ eval_order(struct eval *e, const struct op *op, uint32_t left, uint32_t right)
 		y.kind = FHIRPATH_QUANTITY;
 	else if (y.kind == FHIRPATH_QUANTITY && kind_is_number(x.kind))
 		x.kind = FHIRPATH_QUANTITY;
+	if (x.kind == FHIRPATH_QUANTITY && eval_count(e, QUANTITY_STEPS))
+		return -1;
 	switch (x.kind == FHIRPATH_BOOLEAN ? NOT_COMPARABLE : value_compare(&x, &y, &order)) {
 	case UNDECIDED:
 		return 0;

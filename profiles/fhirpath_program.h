@@ -183,7 +183,8 @@ struct op {
 	uint16_t count;
 	uint32_t input;
 	uint32_t a, b, c;
-	uint32_t at; /* offset in the expression */
+	uint32_t at;   /* offset in the expression */
+	uint32_t cost; /* steps it counts for */
 };
 
 /* Where the children of a name stand in one type. */

@@ -568,9 +568,91 @@ test_invariants(void)
 		printf("# left out: %s %s\n", faulty_invariants[i][0], faulty_invariants[i][1]);
 }
 
+/* A Patient with that many names, all of them different. */
+static const struct record *
+make_patient(int names)
+{
+	const struct record *r;
+	struct buf b;
+
+	buf_init(&b, 1 << 24);
+	buf_puts(&b, "{\"resourceType\":\"Patient\",\"name\":[");
+	for (int i = 0; i < names; i++)
+		buf_printf(&b, "%s{\"family\":\"f%d\",\"given\":[\"g%d\",\"h%d\"]}", i ? "," : "",
+		    i, i, i / 2);
+	buf_puts(&b, "]}");
+	buf_put_byte(&b, 0);
+	r = read_record(b.p);
+	buf_release(&b);
+	return r;
+}
+
+/* Whether so many steps are enough; *memory: bytes of the arena. */
+static bool
+is_enough(const struct fhirpath *f, const struct record *r, uint32_t steps, size_t *bytes)
+{
+	struct fhirpath_input input = { .record = r, .steps = steps };
+	struct fhirpath_items items;
+	struct error err;
+	struct arena a;
+	bool enough;
+
+	arena_init(&a, 256 << 20, 0);
+	enough = fhirpath_run(f, &input, &a, &items, &err) == 0;
+	*bytes = a.used;
+	arena_release(&a);
+	return enough;
+}
+
+/* The fewest steps that are enough. */
+static uint32_t
+steps_of(const char *expression, const struct record *r, size_t *bytes)
+{
+	struct error err;
+	struct fhirpath *f = fhirpath_compile(
+	    pack, record_type(r, pack, 0), str_from(expression), &err);
+	uint32_t low = 1, high = FHIRPATH_STEPS;
+
+	while (f && low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (is_enough(f, r, middle, bytes))
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	ok(f && is_enough(f, r, high, bytes), "%s takes %u steps", expression, (unsigned)high);
+	fhirpath_free(f);
+	return high;
+}
+
+/* What has twice the items takes twice the steps and memory, not four times. */
+static void
+test_linear(void)
+{
+	static const char *const rows[] = { "descendants()", "repeat(name)", "repeat(children())",
+		"name.given | name.family", "name | name", "name.given.distinct()",
+		"name.distinct()", "name.given.isDistinct()",
+		"name.given.intersect(name.family | name.given)", "name.given.exclude(name.family)",
+		"name.family.subsetOf(name.given)", "name.sort(family)",
+		"name.select(family & given.first())", "name.given.count()" };
+	const struct record *small = make_patient(2000), *large = make_patient(4000);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t bytes, more;
+		uint32_t few = steps_of(rows[i], small, &bytes);
+
+		ok(steps_of(rows[i], large, &more) < few / 10 * 23 && more < bytes / 10 * 25,
+		    "%s grows with its input", rows[i]);
+	}
+}
+
 static void
 test_limits(void)
 {
+	static const char *const endless[] = { "repeatAll(2.5.power(0.3))",
+		"repeatAll(1 'mg' * 2 'g')", "repeatAll((1 'mg' | 2 'g') ~ (2 'g' | 1 'mg'))",
+		"repeatAll('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaab'.matches('(a+)+$'))" };
 	const struct record *r = read_record(patient_json);
 	struct arena a;
 	struct buf b;
@@ -589,6 +671,9 @@ test_limits(void)
 	    "too much work is stopped: %s", err.text);
 	arena_release(&a);
 	fhirpath_free(f);
+	for (size_t i = 0; i < sizeof(endless) / sizeof(endless[0]); i++)
+		ok(str_find_str(answer(r, endless[i]), STR(" was stopped: it takes ")) > 0,
+		    "%s is stopped", endless[i]);
 	buf_clear(&b);
 	for (int i = 0; i < 5000; i++)
 		buf_put_byte(&b, '(');
@@ -755,6 +840,7 @@ main(void)
 		test_search_parameters();
 		test_definition();
 		test_invariants();
+		test_linear();
 		test_limits();
 	}
 	pack_free(pack);
