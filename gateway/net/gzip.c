@@ -90,10 +90,13 @@ step(struct gunzip *z, struct error *err)
 	z->stream.avail_out = PIECE;
 	result = inflate(&z->stream, Z_NO_FLUSH);
 	z->in += before - z->stream.avail_in;
+	/* What stands before the damage counts first, however it was cut. */
+	if (put(z, PIECE - z->stream.avail_out, err) != 0)
+		return -1;
 	if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
 		return fail(z, err, ERROR_INVALID, "the body is not gzip, or was damaged");
 	z->ended = result == Z_STREAM_END;
-	return put(z, PIECE - z->stream.avail_out, err);
+	return 0;
 }
 
 int

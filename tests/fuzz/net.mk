@@ -15,3 +15,15 @@ tests_fuzz_replay_http1_LDADD = libgateway.a $(BASE_FLOOR)
 tests_fuzz_replay_mllp_SOURCES = tests/fuzz/fuzz_mllp.c tests/fuzz/replay.c
 tests_fuzz_replay_mllp_LDADD = libgateway.a $(BASE_FLOOR)
 endif
+EXTRA_DIST += tests/fuzz/corpus/gzip
+if FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_gzip
+FUZZERS += fuzz_gzip
+tests_fuzz_fuzz_gzip_SOURCES = tests/fuzz/fuzz_gzip.c
+tests_fuzz_fuzz_gzip_LDADD = $(GATEWAY_FLOOR)
+tests_fuzz_fuzz_gzip_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+else
+check_PROGRAMS += tests/fuzz/replay_gzip
+tests_fuzz_replay_gzip_SOURCES = tests/fuzz/fuzz_gzip.c tests/fuzz/replay.c
+tests_fuzz_replay_gzip_LDADD = $(GATEWAY_FLOOR)
+endif
