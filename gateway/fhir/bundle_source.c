@@ -48,7 +48,7 @@ put_version(struct bundle_source *s, const struct store_version *v, struct store
 	cutter->subset = included ? &s->included : &s->subset;
 	if (!v->deleted && store_read_body(r, v, a, &body, err) != 0)
 		return -1;
-	e.resource = s->history ? body : part_cut(cutter, body, err);
+	e.resource = v->deleted ? body : part_cut(cutter, body, err);
 	if (!e.resource.p)
 		return -1;
 	if (s->history)

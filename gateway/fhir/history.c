@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/percent.h"
 #include "gateway/fhir/bundle_source.h"
+#include "gateway/fhir/part.h"
 #include "gateway/fhir/search_query.h"
 
 /* What the parameters of a history ask for (R4, 3.1.0.10). */
@@ -11,7 +12,8 @@ struct history_params {
 	uint32_t count;
 	int64_t since;
 	int64_t at_low, at_high; /* at_high 0: any time */
-	struct str since_text, at_text;
+	struct str since_text, at_text, summary_text, elements_text;
+	struct fhir_subset subset;
 	int64_t moment; /* of the page; 0: the first */
 	uint64_t row;
 };
@@ -21,6 +23,27 @@ cursor_context(const struct fhir_service *s, struct fhir_call *c)
 {
 	return str_printf(c->arena, "history %.*s %.*s",
 	    STR_ARG(call_type_name(s->pack, c->route.type)), STR_ARG(c->route.id));
+}
+
+/* _summary and _elements are for every interaction (R4, 3.1.0, general
+ * parameters). */
+static int
+take_part(const struct fhir_service *s, struct fhir_call *c, struct str name, struct str value,
+    struct history_params *out)
+{
+	struct error err;
+
+	if (str_is(name, "_summary")) {
+		if (!part_read_summary(value, &out->subset))
+			return call_fail(c, 400, "value", STR(""),
+			    "_summary of a history is true, text, data or false");
+		out->summary_text = value;
+		return 0;
+	}
+	if (part_read_elements(s->pack, c->route.type, value, c->arena, &out->subset, &err) != 0)
+		return call_fail(c, 400, "value", STR(""), "%s", err.text);
+	out->elements_text = value;
+	return 0;
 }
 
 static int
@@ -55,10 +78,13 @@ take_param(const struct fhir_service *s, struct fhir_call *c, struct str name, s
 			return call_fail(c, 400, "value", STR(""),
 			    "the link to this page is none of this history's, or too old; start "
 			    "from the first page");
+	} else if (str_is(name, "_summary") || str_is(name, "_elements")) {
+		return take_part(s, c, name, value, out);
 	} else if (!str_is(name, "_format") && !str_is(name, "_pretty")) {
 		if (!c->lenient)
 			return call_fail(c, 400, "not-supported", STR(""),
-			    "a history has no parameter '%.*s'; it has _count, _since and _at",
+			    "a history has no parameter '%.*s'; it has _count, _since, _at, "
+			    "_summary and _elements",
 			    (int)(name.len < 64 ? name.len : 64), name.p);
 	}
 	return 0;
@@ -80,6 +106,15 @@ read_params(const struct fhir_service *s, struct fhir_call *c, struct history_pa
 	return 0;
 }
 
+static void
+put_param(struct buf *out, const char *name, struct str value)
+{
+	if (!value.len)
+		return;
+	buf_printf(out, "&%s=", name);
+	percent_encode(value, out);
+}
+
 static struct str
 page_link(const struct fhir_service *s, struct fhir_call *c, const struct history_params *h,
     const char *cursor)
@@ -87,21 +122,17 @@ page_link(const struct fhir_service *s, struct fhir_call *c, const struct histor
 	struct buf out;
 	struct str url;
 
-	buf_init(&out, 4096);
+	buf_init(&out, 1 << 20);
 	buf_put_str(&out, s->base);
 	if (c->route.type != PACK_NONE)
 		buf_printf(&out, "/%.*s", STR_ARG(call_type_name(s->pack, c->route.type)));
 	if (c->route.id.len)
 		buf_printf(&out, "/%.*s", STR_ARG(c->route.id));
 	buf_printf(&out, "/_history?_count=%u", h->count);
-	if (h->since_text.len) {
-		buf_puts(&out, "&_since=");
-		percent_encode(h->since_text, &out);
-	}
-	if (h->at_text.len) {
-		buf_puts(&out, "&_at=");
-		percent_encode(h->at_text, &out);
-	}
+	put_param(&out, "_since", h->since_text);
+	put_param(&out, "_at", h->at_text);
+	put_param(&out, "_summary", h->summary_text);
+	put_param(&out, "_elements", h->elements_text);
 	if (cursor)
 		buf_printf(&out, "&" SEARCH_CURSOR "=%s", cursor);
 	url = str_dup(c->arena, buf_str(&out));
@@ -135,7 +166,12 @@ compose(const struct fhir_service *s, struct fhir_call *c, const struct history_
 		call_fail(c, 413, NULL, STR(""), "the request is too large");
 		return;
 	}
-	*source = (struct bundle_source){ .service = s, .page = *page, .history = true };
+	*source = (struct bundle_source){
+		.service = s,
+		.page = *page,
+		.history = true,
+		.subset = h->subset,
+	};
 	bundle_source_answer(source, c, r, &head);
 }
 
