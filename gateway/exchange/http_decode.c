@@ -71,6 +71,7 @@ read_body(struct http_exchange *h, struct worker *w)
 	bool judges = h->route.interaction->flags & INTERACTION_JUDGES;
 	struct fhir_read_options options = {
 		.lenient = h->preferences.lenient && !judges,
+		.charset = h->charset,
 		.type = h->route.interaction->id == INTERACTION_TRANSACTION
 			    ? x->gateway->fhir.bundle
 			    : PACK_NONE,

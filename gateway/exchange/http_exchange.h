@@ -27,6 +27,7 @@ struct http_exchange {
 	struct query_format format;
 	enum fhir_format body_format, answer_format;
 	enum coding coding; /* of the body */
+	struct str charset; /* of the body, as its Content-Type says; empty: it does not */
 	bool gzip;	    /* the client takes it */
 	bool has_route;
 	bool has_body; /* the request is whole */

@@ -140,6 +140,28 @@ read_formats(struct http_exchange *h)
 	return answer;
 }
 
+/* The body's Content-Type is of nothing that is read here. */
+static int
+fail_media(struct http_exchange *h, struct str type, struct str version, bool form)
+{
+	const char *refusal = media_refusal(type, version);
+
+	if (refusal)
+		exchange_fail(&h->x, 415, NULL, STR(""), "%s", refusal);
+	else if (h->route.method == FHIR_PATCH)
+		exchange_fail(&h->x, 415, NULL, STR(""),
+		    "a patch is a JSON Patch, application/json-patch+json, or a FHIRPath Patch, a "
+		    "Parameters in application/fhir+json or application/fhir+xml; XML Patch is not "
+		    "read here");
+	else
+		exchange_fail(&h->x, 415, NULL, STR(""),
+		    "the body must be %s%.*s, and Content-Type must say so",
+		    form ? "application/x-www-form-urlencoded in UTF-8"
+			 : "application/fhir+json in UTF-8, or application/fhir+xml, of FHIR ",
+		    form ? 0 : (int)version.len, version.p);
+	return -1;
+}
+
 /* Refuse by the head what cannot be read or written, before the body is read. */
 static int
 check_formats(struct http_exchange *h, enum media answer)
@@ -164,23 +186,9 @@ check_formats(struct http_exchange *h, enum media answer)
 		return 0;
 	h->is_json_patch = h->route.method == FHIR_PATCH && patch_is_json(type);
 	if (!h->is_json_patch &&
-	    (!type.p || (form ? body != MEDIA_FORM : body != MEDIA_JSON && body != MEDIA_XML))) {
-		if (h->route.method == FHIR_PATCH) {
-			exchange_fail(&h->x, 415, NULL, STR(""),
-			    "a patch is a JSON Patch, application/json-patch+json, or a FHIRPath "
-			    "Patch, "
-			    "a Parameters in application/fhir+json or application/fhir+xml; XML "
-			    "Patch "
-			    "is not read here");
-			return -1;
-		}
-		exchange_fail(&h->x, 415, NULL, STR(""),
-		    "the body must be %s%.*s, and Content-Type must say so",
-		    form ? "application/x-www-form-urlencoded in UTF-8"
-			 : "application/fhir+json in UTF-8, or application/fhir+xml, of FHIR ",
-		    form ? 0 : (int)version.len, version.p);
-		return -1;
-	}
+	    (!type.p || (form ? body != MEDIA_FORM : body != MEDIA_JSON && body != MEDIA_XML)))
+		return fail_media(h, type, version, form);
+	h->charset = media_charset(type);
 	if (h->coding != CODING_OTHER)
 		return 0;
 	exchange_fail(&h->x, 415, NULL, STR(""),

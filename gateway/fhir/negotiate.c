@@ -106,6 +106,39 @@ media_of(struct str text, struct str version)
 	return takes_parameters(m, text, version) ? m : MEDIA_OTHER;
 }
 
+struct str
+media_charset(struct str text)
+{
+	struct str part, name, value;
+
+	next_parameter(&text, &part);
+	while (next_parameter(&text, &part)) {
+		cut_parameter(part, &name, &value);
+		if (str_eq_nocase(name, STR("charset")))
+			return value;
+	}
+	return STR("");
+}
+
+const char *
+media_refusal(struct str text, struct str version)
+{
+	struct str charset = media_charset(text), part;
+	enum media m = next_parameter(&text, &part) ? media_of_name(part) : MEDIA_OTHER;
+
+	if (m == MEDIA_OTHER || takes_parameters(m, text, version))
+		return NULL;
+	if (!charset.len || is_charset_read(m, charset))
+		return "the body is of another FHIR version than the one that is spoken here";
+	if (m == MEDIA_XML)
+		return "the charset of XML is utf-8, utf-16 or iso-8859-1; the one that "
+		       "Content-Type names is not read here";
+	return m == MEDIA_JSON
+		   ? "the charset of JSON is utf-8 and no other (R4, 2.6.2; RFC 8259, 8.1); "
+		     "send the body in it"
+		   : "the charset of a form is utf-8 and no other; send the body in it";
+}
+
 /* The q of what follows a range, in thousandths; 1 where there is none. */
 static int
 quality(struct str rest)

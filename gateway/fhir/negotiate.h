@@ -28,6 +28,13 @@ enum media {
  */
 enum media media_of(struct str text, struct str version);
 
+/* The charset parameter of a media type; empty: it has none. */
+struct str media_charset(struct str text);
+
+/* Why a media type of a format that is read is MEDIA_OTHER, as a text for the
+ * sender; NULL: it is of no such format. */
+const char *media_refusal(struct str text, struct str version);
+
 /*
  * Which of JSON and XML an Accept field, all its values joined by commas,
  * likes best: by q, of the most specific range that speaks of each (RFC 9110,

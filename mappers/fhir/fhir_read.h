@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
 /*
  * Strict (the default): what is wrong is an error finding and is left out.
  * Lenient: it is a warning, and what can be kept is kept; see the readers. What
@@ -16,6 +18,9 @@
 struct fhir_read_options {
 	bool lenient;
 	uint32_t type; /* resource type expected; PACK_NONE: any */
+	/* XML: the charset that came with it (RFC 7303, 3: it counts for more than
+	 * the XML declaration, and less than a byte order mark). Empty: none did. */
+	struct str charset;
 };
 
 #endif

@@ -16,8 +16,8 @@
 #include "profiles/record.h"
 
 /*
- * Read one resource, the whole of `in` (UTF-8, UTF-16 or ISO-8859-1, by a BOM
- * or as declared), with builder b. Returns and reports as fhir_json_read()
+ * Read one resource, the whole of `in` (UTF-8, UTF-16 or ISO-8859-1, by a BOM,
+ * as options->charset says or as declared), with builder b. Returns and reports as fhir_json_read()
  * does, and with its issue codes; line and column count characters, whatever
  * the encoding. Elements must come in the order of the specification. Lenient
  * keeps elements that come in another order, and unknown attributes and text

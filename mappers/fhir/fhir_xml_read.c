@@ -895,7 +895,7 @@ fhir_xml_read(struct str in, const struct fhir_read_options *options, struct rec
 
 	record_builder_reset(b);
 	record_learn(b);
-	text = xml_text(&x.r, in, &len);
+	text = xml_text(&x.r, in, options->charset, &len);
 	if (text && reserve(&x.r, len) && parse(&x, text, len)) {
 		record = record_builder_make(b, a, &err);
 		if (!record)

@@ -47,9 +47,10 @@ struct xml_reader {
 
 /*
  * A copy of the input in UTF-8 with a NUL behind it, without BOM; *len its
- * length. NULL: refused, and told. xml_text_free() wipes it.
+ * length. charset: that came with it, or empty. NULL: refused, and told.
+ * xml_text_free() wipes it.
  */
-char *xml_text(struct reader *r, struct str in, size_t *len);
+char *xml_text(struct reader *r, struct str in, struct str charset, size_t *len);
 void xml_text_free(char *text, size_t len);
 
 /* What an error of libxml2 is, without anything of the text. */

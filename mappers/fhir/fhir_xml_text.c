@@ -196,17 +196,54 @@ refuse(struct reader *r, char *text, size_t len, const char *at, const char *why
 	return NULL;
 }
 
+/* RFC 7303, 3: the byte order mark, the charset that came with the text, the
+ * declaration, in this order. */
+static enum encoding
+encoding_of(struct str in, struct str charset, size_t *bom)
+{
+	enum encoding seen = by_first_bytes(in, bom), named;
+
+	if (*bom)
+		return seen;
+	if (!charset.len)
+		return seen == UTF_8 && by_name(declared(in)) == LATIN_1 ? LATIN_1 : seen;
+	named = by_name(charset);
+	/* "UTF-16" says nothing of the order. */
+	return str_eq_nocase(charset, STR("UTF-16")) && seen != UTF_8 ? seen : named;
+}
+
+/* Is the text what it declares to be? What was said outside of it counts more. */
+static const char *
+check_declared(struct str text, enum encoding encoding)
+{
+	bool wide = encoding == UTF_16_LITTLE || encoding == UTF_16_BIG;
+	struct str name = declared(text);
+	enum encoding named = by_name(name);
+
+	if (named == UNKNOWN)
+		return "declared in an encoding that is neither UTF-8, UTF-16 nor ISO-8859-1";
+	if (name.len && wide != (named == UTF_16_LITTLE || named == UTF_16_BIG))
+		return "not in the encoding that it declares";
+	if (encoding == UTF_8 && named == LATIN_1)
+		return "not in the encoding that it declares";
+	return NULL;
+}
+
 char *
-xml_text(struct reader *r, struct str in, size_t *len)
+xml_text(struct reader *r, struct str in, struct str charset, size_t *len)
 {
 	size_t bom, size, valid;
-	enum encoding encoding = by_first_bytes(in, &bom), named;
+	enum encoding encoding = encoding_of(in, charset, &bom);
 	struct str body = str_from_index(in, bom);
+	const char *wrong = NULL;
 	bool whole = true;
 	char *text;
 
-	if (encoding == UTF_8 && by_name(declared(body)) == LATIN_1 && bom == 0)
-		encoding = LATIN_1;
+	if (encoding == UNKNOWN) {
+		reader_refuses(r, "not-supported", in.p,
+		    "the charset it comes with is neither UTF-8, UTF-16 nor ISO-8859-1");
+		return NULL;
+	}
 	/* Two bytes of UTF-16 become up to three, one of ISO-8859-1 up to two. */
 	size = encoding == UTF_8 ? body.len : body.len * 2;
 	if (in.len > INT_MAX / 2 - 1 || size > INT_MAX - 1) {
@@ -224,16 +261,10 @@ xml_text(struct reader *r, struct str in, size_t *len)
 	text[*len] = 0;
 	r->lex.start = r->lex.p = r->place.at = text;
 	r->lex.end = text + *len;
-	named = by_name(declared(str_of(text, *len)));
-	if (named == UNKNOWN)
-		return refuse(r, text, *len, text,
-		    "declared in an encoding that is neither UTF-8, UTF-16 nor ISO-8859-1");
-	if ((encoding == UTF_16_LITTLE || encoding == UTF_16_BIG) !=
-		(named == UTF_16_LITTLE || named == UTF_16_BIG) &&
-	    declared(str_of(text, *len)).len)
-		return refuse(r, text, *len, text, "not in the encoding that it declares");
-	if (encoding == UTF_8 && named == LATIN_1)
-		return refuse(r, text, *len, text, "not in the encoding that it declares");
+	if (!charset.len)
+		wrong = check_declared(str_of(text, *len), encoding);
+	if (wrong)
+		return refuse(r, text, *len, text, wrong);
 	if (!whole)
 		return refuse(r, text, *len, text + *len, "bytes that are not UTF-16");
 	valid = utf8_valid_prefix(str_of(text, *len));

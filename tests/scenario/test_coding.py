@@ -32,6 +32,23 @@ def bodies_in(tap, g):
     tap.ok(a.status == 200 and a.json['total'] == 1, 'a compressed form is read', a)
 
 
+def charsets(tap, g):
+    """RFC 7303: what Content-Type says counts more than what XML declares."""
+    def put(body, charset):
+        return g.http('PUT', '/fhir/Patient/c1', body, {
+            'Content-Type': 'application/fhir+xml; charset=' + charset,
+            'Accept': 'application/fhir+json'})
+    xml = '<Patient xmlns="http://hl7.org/fhir"><id value="c1"/><name><family value="Zo\u00eb"/>' \
+        '</name></Patient>'
+    for charset in 'iso-8859-1', 'ISO-8859-1', 'utf-8', '"utf-16"', 'UTF-16BE':
+        for declared in '', '<?xml version="1.0" encoding="UTF-8"?>':
+            a = put((declared + xml).encode(charset.strip('"')), charset)
+            tap.ok(a.status in (200, 201) and a.json['name'][0]['family'] == 'Zo\u00eb',
+                   'charset %s%s' % (charset, declared and ', declared as UTF-8'), a)
+    a = put(xml.encode('iso-8859-1'), 'utf-8')
+    tap.same(a.status, 400, 'bytes that are not in the charset are refused')
+
+
 def limits(tap, g):
     over = json.dumps({'resourceType': 'Binary', 'contentType': 'a/b', 'data': 'QUJD' * (MIB // 4)})
     a = g.http('POST', '/fhir/Binary', gzip.compress(over.encode()), GZIP)
@@ -72,6 +89,7 @@ def main():
     tap = Tap()
     with Gateway(fhir='  listen: 127.0.0.1:0\n  limits:\n    body: 1 MiB\n') as g:
         bodies_in(tap, g)
+        charsets(tap, g)
         limits(tap, g)
         bodies_out(tap, g)
         tap.same(g.stop(), 0, 'the gateway stops well')

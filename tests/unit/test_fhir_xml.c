@@ -437,6 +437,28 @@ is_family(struct str xml, const char *want, const char *name)
 	arena_release(&a);
 }
 
+/* want NULL: refused. */
+static void
+is_family_in(const char *charset, struct str xml, const char *want, const char *name)
+{
+	struct fhir_read_options options = { .type = PACK_NONE, .charset = str_from(charset) };
+	struct findings findings;
+	const struct record *r;
+	struct arena a;
+
+	arena_init(&a, 1 << 20, 0);
+	findings_init(&findings, &a, 10);
+	r = fhir_xml_read(xml, &options, &builder, &a, &findings);
+	if (!want)
+		ok(!r && findings.errors, "charset %s: %s: refused", charset, name);
+	else if (ok(r && findings.count == 0, "charset %s: %s: is read", charset, name))
+		is_str(record_value(r, pack, record_child(r, pack, 0, STR("name")), STR("family")),
+		    str_from(want), "charset %s: %s", charset, name);
+	else
+		show(&findings);
+	arena_release(&a);
+}
+
 /* ASCII and U+00E9, U+1F600 as UTF-16. */
 static void
 to_utf16(const char *text, bool big, struct buf *out)
@@ -478,6 +500,57 @@ test_encodings(void)
 		buf_drop(&b, 2);
 		is_family(buf_str(&b), "a\xc3\xa9\xf0\x9f\x98\x80",
 		    big ? "without a BOM" : "without a BOM, little end first");
+		buf_release(&b);
+	}
+}
+
+/*
+ * What comes with the text: RFC 7303, 3, and its examples in 8. The byte order
+ * mark counts most, then the charset, then the declaration.
+ */
+static const struct {
+	const char *charset;
+	struct str in;
+	const char *family; /* NULL: refused */
+	const char *name;
+} charsets[] = {
+#define IN(value) "<Patient " FHIR "><name><family value=\"" value "\"/></name></Patient>"
+	{ "iso-8859-1", STR(IN("\xe9")), "\xc3\xa9", "Latin-1, nothing declared" },
+	{ "ISO-8859-1", STR("<?xml version=\"1.0\" encoding=\"utf-8\"?>" IN("\xe9")), "\xc3\xa9",
+	    "Latin-1, declared UTF-8 (8.8)" },
+	{ "utf-8", STR("<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>" IN("\xc3\xa9")),
+	    "\xc3\xa9", "UTF-8, declared Latin-1" },
+	{ "utf-8", STR("<?xml version=\"1.0\" encoding=\"utf-8\"?>" IN("\xc3\xa9")), "\xc3\xa9",
+	    "UTF-8 (8.1)" },
+	{ "iso-8859-1", STR("\xef\xbb\xbf" IN("\xc3\xa9")), "\xc3\xa9", "the mark counts more" },
+	{ "utf-8", STR("<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>" IN("\xe9")), NULL,
+	    "UTF-8 that is not" },
+	{ "windows-1252", STR(IN("a")), NULL, "one that is not read" },
+	{ "utf-16", STR("\0<\0P"), NULL, "UTF-16, cut" },
+#undef IN
+};
+
+static void
+test_charsets(void)
+{
+	static const char wide[] = "<Patient " FHIR "><name><family value=\"~\"/></name></Patient>";
+	static const struct {
+		const char *charset;
+		bool big, mark;
+	} wides[] = { { "utf-16", true, true }, { "utf-16", false, true },
+		{ "utf-16", true, false }, { "utf-16", false, false }, { "utf-16be", true, false },
+		{ "utf-16le", false, false }, { "utf-8", true, true } };
+	struct buf b;
+
+	for (size_t i = 0; i < sizeof(charsets) / sizeof(charsets[0]); i++)
+		is_family_in(
+		    charsets[i].charset, charsets[i].in, charsets[i].family, charsets[i].name);
+	for (size_t i = 0; i < sizeof(wides) / sizeof(wides[0]); i++) {
+		buf_init(&b, SIZE_MAX);
+		if (wides[i].mark)
+			buf_put(&b, wides[i].big ? "\xfe\xff" : "\xff\xfe", 2);
+		to_utf16(wide, wides[i].big, &b);
+		is_family_in(wides[i].charset, buf_str(&b), "\xc3\xa9", wides[i].charset);
 		buf_release(&b);
 	}
 }
@@ -790,6 +863,7 @@ main(void)
 	test_refused();
 	test_include();
 	test_encodings();
+	test_charsets();
 	test_cut();
 	test_narrative_in_json();
 	test_limits();
