@@ -208,6 +208,12 @@ access_find_sender(const struct access *a, struct str name)
 	return NULL;
 }
 
+struct str
+access_sender_compartment(const struct access_sender *s)
+{
+	return s->compartment;
+}
+
 static bool
 rights_cover(const struct grant *g, enum access_right right, uint32_t type)
 {

@@ -92,6 +92,9 @@ const struct access_sender *access_find(const struct access *a, struct str name)
 /* The sender's name: for logs, audit entries, and keys of duplicates. */
 struct str access_sender_name(const struct access_sender *s);
 
+/* "Patient/123", when it sees no more than that; empty: no such limit. */
+struct str access_sender_compartment(const struct access_sender *s);
+
 struct access_decision {
 	bool permitted;
 	const char *rule; /* why, a word for the audit entry */

@@ -14,7 +14,7 @@ enum {
 	WINDOW = 64,		 /* units on their way */
 	WINDOW_BYTES = 64 << 20, /* of their texts; one may be larger */
 	THREADS_MOST = 64,
-	COMMIT_OPS = 4000, /* a commit takes no further unit beyond */
+	COMMIT_OPS = 8000, /* a commit takes no further unit beyond */
 };
 
 /* A place of the window, round and round in the order of the files. */
@@ -29,6 +29,7 @@ struct import {
 	struct import_result *result;
 	struct source *source;
 	struct progress progress;
+	struct unit_maker late; /* of the writer */
 
 	pthread_mutex_t lock; /* of what follows */
 	pthread_cond_t changed;
@@ -135,7 +136,7 @@ prepare_units(void *ctx)
 
 	while ((p = take_full(im)) != NULL) {
 		if (!p->unit.unread)
-			unit_prepare(&p->unit, &t->maker);
+			unit_prepare(&p->unit, &t->maker, NULL);
 		pthread_mutex_lock(&im->lock);
 		p->state = PREPARED;
 		pthread_cond_broadcast(&im->changed);
@@ -159,7 +160,9 @@ take_prepared(struct import *im, struct unit *units[WINDOW])
 	       !(im->ended && im->tail == im->head))
 		pthread_cond_wait(&im->changed, &im->lock);
 	while (im->tail + count < im->head && ops < COMMIT_OPS &&
-	       place_of(im, im->tail + count)->state == PREPARED) {
+	       place_of(im, im->tail + count)->state == PREPARED &&
+	       !(count && (place_of(im, im->tail)->unit.late ||
+			      place_of(im, im->tail + count)->unit.late))) {
 		units[count] = &place_of(im, im->tail + count)->unit;
 		ops += units[count++]->op_count;
 	}
@@ -242,15 +245,36 @@ audit_units(struct import *im, struct unit **units, size_t count, struct error *
 }
 
 static int
+commit_late(void *ctx, struct store_write **writes, size_t count, struct error *err)
+{
+	struct import *im = ctx;
+
+	return store_commit(im->o->store, writes, count, err) < 0
+		   ? -1
+		   : store_flush_bulk(im->o->store, err);
+}
+
+/* A patch, whose resource may have come a moment ago. */
+static int
+prepare_late(struct import *im, struct unit *u, struct error *err)
+{
+	if (store_flush_bulk(im->o->store, err) < 0)
+		return -1;
+	return unit_prepare(u, &im->late, err);
+}
+
+static int
 write_units(struct import *im, struct error *err)
 {
 	struct unit *units[WINDOW];
 	size_t count;
 
 	while ((count = take_prepared(im, units)) > 0) {
-		int rc = commit_units(im, units, count, err);
+		int rc = units[0]->late ? prepare_late(im, units[0], err) : 0;
 		uint64_t read = units[count - 1]->piece.read;
 
+		if (rc == 0)
+			rc = commit_units(im, units, count, err);
 		for (size_t i = 0; rc == 0 && i < count; i++)
 			unit_finish(units[i]);
 		if (rc == 0)
@@ -281,23 +305,39 @@ thread_count(const struct import_options *o)
 }
 
 static int
-start_preparer(struct import *im, struct preparer *t, struct error *err)
+maker_init(struct import *im, struct unit_maker *m, struct error *err)
 {
-	t->import = im;
-	t->maker = (struct unit_maker){
+	*m = (struct unit_maker){
 		.fhir = &im->o->fhir,
 		.sender = im->o->sender,
 		.lenient = im->options->lenient,
 		.again = im->options->again,
 		.reader = store_reader_open(im->o->store, err),
 	};
-	if (!t->maker.reader)
+	if (!m->reader)
 		return -1;
-	record_builder_init(&t->maker.builder, im->o->pack, &offline_limits);
+	record_builder_init(&m->builder, im->o->pack, &offline_limits);
+	return 0;
+}
+
+static void
+maker_release(struct unit_maker *m)
+{
+	if (!m->reader)
+		return;
+	record_builder_release(&m->builder);
+	store_reader_close(m->reader);
+}
+
+static int
+start_preparer(struct import *im, struct preparer *t, struct error *err)
+{
+	t->import = im;
+	if (maker_init(im, &t->maker, err) < 0)
+		return -1;
 	if (pthread_create(&t->thread, NULL, prepare_units, t) == 0)
 		return 0;
-	record_builder_release(&t->maker.builder);
-	store_reader_close(t->maker.reader);
+	maker_release(&t->maker);
 	return error_set(err, ERROR_IO, "could not start a thread");
 }
 
@@ -305,8 +345,7 @@ static void
 end_preparer(struct preparer *t)
 {
 	pthread_join(t->thread, NULL);
-	record_builder_release(&t->maker.builder);
-	store_reader_close(t->maker.reader);
+	maker_release(&t->maker);
 }
 
 static void
@@ -326,7 +365,13 @@ run_threads(struct import *im, struct error *err)
 	unsigned want = thread_count(im->options), count = 0;
 	int rc = 0;
 
-	while (count < want && (rc = start_preparer(im, &threads[count], err)) == 0)
+	rc = maker_init(im, &im->late, err);
+	im->late.commit = commit_late;
+	im->late.commit_ctx = im;
+	/* Who sees a compartment only is told by the index what is in it. */
+	if (rc == 0 && !access_sender_compartment(im->o->sender).len)
+		rc = store_begin_bulk(im->o->store, err);
+	while (rc == 0 && count < want && (rc = start_preparer(im, &threads[count], err)) == 0)
 		count++;
 	if (rc == 0)
 		rc = write_units(im, err);
@@ -335,6 +380,9 @@ run_threads(struct import *im, struct error *err)
 	for (unsigned i = 0; i < count; i++)
 		end_preparer(&threads[i]);
 	free(threads);
+	maker_release(&im->late);
+	if (rc == 0)
+		rc = store_end_bulk(im->o->store, err);
 	return rc;
 }
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "gateway/fhir/collection.h"
+#include "gateway/fhir/patch.h"
 #include "mappers/fhir/fhir_format.h"
 
 enum {
@@ -74,13 +75,35 @@ prepare_record(struct unit *u, struct unit_maker *m, struct unit_part *p, const 
 	else
 		rc = batch_init_collection(
 		    &p->batch, m->fhir, r, m->lenient, &u->arena, &p->findings);
+	for (uint32_t i = 0; rc == 0 && !m->commit && i < p->batch.count; i++)
+		u->late |= patch_is(&p->batch.calls[i]);
+	if (u->late && !m->commit)
+		return -1;
 	if (rc != 0 || batch_authorise(&p->batch, m->sender) != 0)
+		return -1;
+	if (m->commit && patch_calls(&p->batch, m->reader, &m->builder) != 0)
 		return -1;
 	return batch_prepare(&p->batch);
 }
 
-static void
-add_part(struct unit *u, struct unit_maker *m, struct str text, uint64_t line)
+static int
+commit_part(struct unit *u, struct unit_maker *m, struct unit_part *p, struct error *err)
+{
+	struct store_write **at;
+	int rc;
+
+	at = arena_calloc(&u->arena, p->batch.write_count + 1, sizeof(struct store_write *));
+	if (!at)
+		return error_set(err, ERROR_LIMIT, "there is not enough memory");
+	for (uint32_t i = 0; i < p->batch.write_count; i++)
+		at[i] = &p->batch.writes[i];
+	rc = p->batch.write_count ? m->commit(m->commit_ctx, at, p->batch.write_count, err) : 0;
+	u->write_count = 0; /* they are done */
+	return rc;
+}
+
+static int
+add_part(struct unit *u, struct unit_maker *m, struct str text, uint64_t line, struct error *err)
 {
 	struct fhir_read_options options = { .lenient = m->lenient, .type = PACK_NONE };
 	struct unit_part *p = ARENA_NEW(&u->arena, struct unit_part);
@@ -90,7 +113,7 @@ add_part(struct unit *u, struct unit_maker *m, struct str text, uint64_t line)
 		error_set(
 		    &u->error, ERROR_LIMIT, "%s: there is not enough memory for it", u->piece.file);
 		u->unread = true;
-		return;
+		return 0;
 	}
 	*u->tail = p;
 	u->tail = &p->next;
@@ -99,36 +122,40 @@ add_part(struct unit *u, struct unit_maker *m, struct str text, uint64_t line)
 	r = fhir_read(u->piece.format, text, &options, &m->builder, &u->arena, &p->findings);
 	if (!r || p->findings.errors || prepare_record(u, m, p, r) != 0) {
 		p->batch.write_count = 0;
-		return;
+		return 0;
 	}
 	if (!m->again)
 		set_keys(p, text, &u->arena);
 	p->ready = true;
 	u->op_count += p->batch.op_count;
 	u->write_count += p->batch.write_count;
+	return m->commit ? commit_part(u, m, p, err) : 0;
 }
 
-void
-unit_prepare(struct unit *u, struct unit_maker *m)
+int
+unit_prepare(struct unit *u, struct unit_maker *m, struct error *err)
 {
 	struct str rest = buf_str(&u->piece.text), line;
 	uint64_t number = u->piece.line;
+	int rc = 0;
 
-	if (!u->piece.lines) {
-		add_part(u, m, rest, 1);
-		return;
-	}
-	for (; str_split(&rest, '\n', &line); number++)
+	u->first = NULL;
+	u->tail = &u->first;
+	u->op_count = u->write_count = 0;
+	if (!u->piece.lines)
+		return add_part(u, m, rest, 1, err);
+	for (; rc == 0 && str_split(&rest, '\n', &line); number++)
 		if (str_trim(line).len)
-			add_part(u, m, line, number);
-	if (str_trim(rest).len)
-		add_part(u, m, rest, number);
+			rc = add_part(u, m, line, number, err);
+	if (rc == 0 && str_trim(rest).len)
+		rc = add_part(u, m, rest, number, err);
+	return rc;
 }
 
 void
 unit_writes(struct unit *u, struct store_write **at)
 {
-	for (struct unit_part *p = u->first; p; p = p->next)
+	for (struct unit_part *p = u->first; p && u->write_count; p = p->next)
 		for (uint32_t i = 0; p->ready && i < p->batch.write_count; i++)
 			*at++ = &p->batch.writes[i];
 }

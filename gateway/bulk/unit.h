@@ -27,6 +27,10 @@ struct unit_maker {
 	struct record_builder builder;
 	bool lenient;
 	bool again; /* also what was imported before */
+	/* Not NULL: all that comes before is in the store; what is prepared is
+	 * committed at once by this, part by part. */
+	int (*commit)(void *ctx, struct store_write **writes, size_t count, struct error *err);
+	void *commit_ctx;
 };
 
 /* A resource or Bundle of the unit. */
@@ -45,6 +49,8 @@ struct unit {
 	uint32_t op_count, write_count; /* of all parts that are ready */
 	struct error error;		/* the piece could not be read; kind 0: it was */
 	bool unread;
+	bool late; /* to be prepared anew by a maker that commits: it is made of what is
+		    * stored */
 	int64_t began;
 
 	/* Told by unit_finish(): */
@@ -57,8 +63,12 @@ struct unit {
 void unit_init(struct unit *u);
 void unit_release(struct unit *u);
 
-/* Make the writes of the piece's text. What is wrong stays with its part. */
-void unit_prepare(struct unit *u, struct unit_maker *m);
+/*
+ * Make the writes of the piece's text. What is wrong stays with its part. Sets
+ * u->late, unless the maker commits, where that has to wait for what comes before:
+ * a patch changes what is stored. -1 with *err set: a commit failed.
+ */
+int unit_prepare(struct unit *u, struct unit_maker *m, struct error *err);
 
 /* Put the unit's writes into at, which has room for write_count. */
 void unit_writes(struct unit *u, struct store_write **at);

@@ -5,6 +5,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite.h \
 	gateway/store/sqlite_backup.c \
 	gateway/store/sqlite_body.c \
+	gateway/store/sqlite_bulk.c \
 	gateway/store/sqlite_clause.c \
 	gateway/store/sqlite_commit.c \
 	gateway/store/sqlite_conn.c \

@@ -129,7 +129,9 @@ struct sq_pending {
 	} count;
 	size_t key_room, string_room, date_room, word_room, tuple_room, fact_room;
 	struct arena texts; /* of strings, words, tuples and facts */
-	uint64_t *seen;	    /* a bit for each key that may be there */
+	uint64_t *seen;	    /* two bits for each key that may be there */
+	unsigned seen_bits; /* of a place in seen */
+	size_t most;	    /* rows of one table that may wait at the next transaction */
 };
 
 struct store {
@@ -144,6 +146,8 @@ struct store {
 	uint64_t generation; /* of what is indexed by: store_set_generation() */
 	store_extract_fn *extract;
 	void *extract_ctx;
+	bool bulk;	/* index rows wait over commits */
+	bool bulk_lost; /* some that waited are lost: to be made anew at the next start */
 };
 
 struct store_reader {
@@ -214,6 +218,14 @@ int sq_no_memory(struct error *err);
  * this program does not know.
  */
 int sq_recognise(const char *path, struct error *err);
+
+/* sqlite_bulk.c */
+
+/* Write the index rows that wait, in the transaction under way. */
+int sq_bulk_write(struct store *s, struct error *err);
+
+/* It will be rolled back: what waits is forgotten. */
+void sq_bulk_failed(struct store *s);
 
 /* sqlite_body.c */
 
@@ -317,6 +329,9 @@ int sq_facts_targets(const struct sq_names *n, struct str data, uint32_t param_n
 
 void sq_pending_init(struct sq_pending *p);
 void sq_pending_release(struct sq_pending *p);
+
+/* How much may wait from now on: of one commit, or of many. Nothing waits. */
+void sq_pending_resize(struct sq_pending *p, bool bulk);
 
 /* Forget what waits. */
 void sq_pending_clear(struct sq_pending *p);

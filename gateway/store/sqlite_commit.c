@@ -846,7 +846,7 @@ write_pending(struct store *s, const struct store_write *w, struct error *err)
 
 	for (uint32_t i = 0; i < w->count && !wanted; i++)
 		wanted = !is_settled(s, &w->ops[i]) || !sq_guard_is_settled(s, w, &w->ops[i]);
-	return wanted ? sq_pending_write(&s->pending, &s->conn, err) : 0;
+	return wanted ? sq_bulk_write(s, err) : 0;
 }
 
 /* One transaction in its savepoint. -1: the batch cannot go on. */
@@ -909,13 +909,13 @@ store_commit(struct store *s, struct store_write **batch, size_t count, struct e
 		return fail_batch(batch, count, err);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = apply_one(s, batch[i], now_ms, err);
-	if (rc == 0)
+	if (rc == 0 && !s->bulk)
 		rc = sq_pending_write(&s->pending, &s->conn, err);
-	sq_pending_clear(&s->pending);
 	if (rc == 0)
 		rc = sq_run(&s->conn, SQ_COMMIT, "commit", err);
 	if (rc == 0)
 		return 0;
+	sq_bulk_failed(s);
 	/* SQLite may have rolled back by itself (a full disk). */
 	if (!sqlite3_get_autocommit(s->conn.db))
 		sq_run(&s->conn, SQ_ROLLBACK, "roll back", NULL);

@@ -8,15 +8,26 @@
 
 enum {
 	PENDING_BYTES = 512 << 20, /* of texts */
-	PENDING_MOST = 64 * 1024,  /* rows of one table that may wait at the next transaction */
+	PENDING_MOST = 64 * 1024,
 	SEEN_BITS = 20,
-	SEEN_WORDS = (1 << SEEN_BITS) / 64,
+	BULK_MOST = 4 << 20,
+	BULK_SEEN_BITS = 27,
 };
+
+void
+sq_pending_resize(struct sq_pending *p, bool bulk)
+{
+	p->most = bulk ? BULK_MOST : PENDING_MOST;
+	p->seen_bits = bulk ? BULK_SEEN_BITS : SEEN_BITS;
+	free(p->seen);
+	p->seen = xcalloc((size_t)1 << (p->seen_bits - 6), sizeof(uint64_t));
+}
 
 void
 sq_pending_init(struct sq_pending *p)
 {
-	*p = (struct sq_pending){ .seen = xcalloc(SEEN_WORDS, sizeof(uint64_t)) };
+	*p = (struct sq_pending){ .seen = NULL };
+	sq_pending_resize(p, false);
 	arena_init(&p->texts, PENDING_BYTES, ARENA_WIPE);
 }
 
@@ -37,7 +48,7 @@ void
 sq_pending_clear(struct sq_pending *p)
 {
 	if (p->count.keys)
-		memset(p->seen, 0, SEEN_WORDS * sizeof(uint64_t));
+		memset(p->seen, 0, ((size_t)1 << (p->seen_bits - 6)) * sizeof(uint64_t));
 	p->count = (struct sq_pending_count){ 0 };
 	arena_reset(&p->texts);
 }
@@ -51,20 +62,24 @@ with_room(void *at, size_t count, size_t *room, size_t size)
 	return xrealloc(at, *room * size);
 }
 
+/* Bits that nobody can choose, of two parts of the key. */
 static uint64_t
-bit_of(struct sq_key key)
+bit_of(const struct sq_pending *p, struct sq_key key, int which)
 {
-	return (uint64_t)key.check >> (64 - SEEN_BITS);
+	return which ? (uint64_t)key.hash & ((UINT64_C(1) << p->seen_bits) - 1)
+		     : (uint64_t)key.check >> (64 - p->seen_bits);
 }
 
 void
 sq_pending_key(struct sq_pending *p, struct sq_key key, int64_t row)
 {
-	uint64_t bit = bit_of(key);
-
 	p->keys = with_room(p->keys, p->count.keys, &p->key_room, sizeof(p->keys[0]));
 	p->keys[p->count.keys++] = (struct sq_key_row){ key, row };
-	p->seen[bit / 64] |= UINT64_C(1) << bit % 64;
+	for (int i = 0; i < 2; i++) {
+		uint64_t bit = bit_of(p, key, i);
+
+		p->seen[bit / 64] |= UINT64_C(1) << bit % 64;
+	}
 }
 
 int
@@ -126,16 +141,21 @@ sq_pending_facts(struct sq_pending *p, int64_t row, struct str data)
 bool
 sq_pending_is_full(const struct sq_pending *p)
 {
-	return p->count.keys > PENDING_MOST || p->count.strings > PENDING_MOST ||
-	       p->count.dates > PENDING_MOST || p->count.facts > PENDING_MOST;
+	return p->count.keys > p->most || p->count.strings > p->most || p->count.dates > p->most ||
+	       p->count.words > p->most || p->count.facts > p->most ||
+	       p->texts.used > PENDING_BYTES / 4;
 }
 
 bool
 sq_pending_may_have(const struct sq_pending *p, struct sq_key key)
 {
-	uint64_t bit = bit_of(key);
+	for (int i = 0; i < 2; i++) {
+		uint64_t bit = bit_of(p, key, i);
 
-	return p->seen[bit / 64] >> bit % 64 & 1;
+		if (!(p->seen[bit / 64] >> bit % 64 & 1))
+			return false;
+	}
+	return true;
 }
 
 static int

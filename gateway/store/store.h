@@ -362,6 +362,17 @@ bool store_find_key(struct store_reader *r, struct str key, struct arena *a, str
 int store_forget_keys(struct store *s, int64_t before, struct error *err);
 
 /*
+ * For an import that has the store to itself: let index rows of commits wait in
+ * memory, to be written in long runs. Commits are durable as ever, and conditions
+ * of writes see everything; searches of readers see what was flushed. When the
+ * program ends before store_end_bulk() has returned 0, the next opening makes the
+ * index rows that are missing. Writer thread only. Return 0, or -1 with *err set.
+ */
+int store_begin_bulk(struct store *s, struct error *err);
+int store_flush_bulk(struct store *s, struct error *err);
+int store_end_bulk(struct store *s, struct error *err);
+
+/*
  * What makes the store better and need not be done at once: called now and then, by
  * the writer thread, between commits. May take a second.
  */

@@ -3,6 +3,7 @@
 off, and kill -9 at random moments: each transaction is in the store whole or not
 at all, and in the end each is there once. FIREDOOR_IMPORT_KILLS says how many
 (default 6)."""
+import base64
 import bz2
 import gzip
 import json
@@ -123,6 +124,28 @@ def test_wrong(t, g):
         t.ok(got.returncode == 2 and why in got.stderr, 'wrong usage: %s' % why.decode(), got.stderr)
 
 
+def test_patches(t, g):
+    """A patch is made of what is stored: of what lies just before it, too."""
+    def patch(url, *operations):
+        return {'resource': {'resourceType': 'Binary', 'contentType': 'application/json-patch+json',
+                             'data': base64.b64encode(json.dumps(operations).encode()).decode()},
+                'request': {'method': 'PATCH', 'url': url}}
+
+    lines = [json.dumps(patient('patched', 'pa%d' % n)) for n in range(40)]
+    lines.append(json.dumps({'resourceType': 'Bundle', 'type': 'transaction', 'entry': [
+        patch('Patient/pa39', {'op': 'add', 'path': '/active', 'value': True}),
+        patch('Patient?identifier=urn:t|onlyone', {'op': 'add', 'path': '/active', 'value': True})]}))
+    lines.insert(40, json.dumps(patient('onlyone', 'po')))
+    lines.append(json.dumps(patient('after', 'pz')))
+    write(g, '../patches/a.ndjson', '\n'.join(lines))
+    got = g.run('import', '-c', g.config, 'patches')
+    t.ok(got.returncode == 0 and b'44 written' in got.stdout, 'patches are imported', got.stdout + got.stderr)
+    g.start()
+    t.same([g.http('GET', '/fhir/Patient/' + i).json.get('active') for i in ('pa38', 'pa39', 'po', 'pz')], [None, True, True, None],
+           'of what lies before them')
+    g.stop()
+
+
 def test_scopes(t):
     token = 'sha256:' + '0' * 64
     g = Gateway(access='  senders:\n    - name: narrow\n      tokens: ["%s"]\n      scope: system/Patient.cu\n' % token, mllp=None)
@@ -193,6 +216,7 @@ def main():
     try:
         test_forms(t, g)
         test_wrong(t, g)
+        test_patches(t, g)
     finally:
         g.close()
     test_scopes(t)
