@@ -238,8 +238,10 @@ struct config_sender {
 	struct config_texts subjects; /* of client certificates, RFC 4514 */
 	struct scope *scopes;
 	uint32_t scope_count;
-	struct str compartment; /* "Patient/123"; empty: everything */
-	bool admin;		/* false: may list, show, replay and drop dead letters,
+	struct str compartment;	     /* "Patient/123"; empty: everything */
+	struct config_texts filters; /* "Observation?category=laboratory": of the type, only
+				      * what one of them finds */
+	bool admin;		     /* false: may list, show, replay and drop dead letters,
 				 * and see queues and coverage */
 	struct config_place place;
 };

@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "gateway/access/filter.h"
 #include "gateway/config.h"
 
 enum {
@@ -23,6 +24,7 @@ struct access_sender {
 	struct grant *grants;
 	uint32_t grant_count;
 	struct str compartment;
+	struct store_filter *filters; /* by type number; NULL: none */
 };
 
 struct access {
@@ -80,8 +82,23 @@ check_compartment(
 	    STR_ARG(pack_fhir_version(a->pack)));
 }
 
+/* What a filter leaves out must not be overwritten unseen. */
 static int
-add_sender(struct access *a, const struct config_sender *c, const char *file, struct error *err)
+check_reader(const struct access_sender *s, const struct config_sender *c, const char *file,
+    struct error *err)
+{
+	for (uint32_t i = 0; i < s->grant_count; i++)
+		if (s->grants[i].rights & ~(unsigned)(RIGHT_READ | RIGHT_SEARCH))
+			return error_set(err, ERROR_INVALID,
+			    "%s:%u: sender '%.*s' has a filter, and may only read and search then: "
+			    "take c, u and d out of its scope",
+			    file, c->place.line, STR_ARG(s->name));
+	return 0;
+}
+
+static int
+add_sender(struct access *a, const struct config_sender *c, const char *file, struct str base,
+    struct error *err)
 {
 	struct access_sender *s = &a->senders[a->count];
 
@@ -96,6 +113,13 @@ add_sender(struct access *a, const struct config_sender *c, const char *file, st
 	for (uint32_t i = 0; i < c->scope_count; i++)
 		if (add_grant(a, s, &c->scopes[i], file, err) < 0)
 			return -1;
+	if (c->filters.count) {
+		struct filter_maker maker = { .pack = a->pack, .arena = &a->arena, .base = base };
+
+		if (check_reader(s, c, file, err) < 0 ||
+		    filter_make(&maker, c, file, &s->filters, err) < 0)
+			return -1;
+	}
 	a->count++;
 	return 0;
 }
@@ -130,7 +154,7 @@ access_new(const struct config *c, const struct pack *pack, struct error *err)
 		return a;
 	}
 	for (uint32_t i = 0; i < c->sender_count; i++)
-		if (add_sender(a, &c->senders[i], c->path, err) < 0)
+		if (add_sender(a, &c->senders[i], c->path, c->fhir.base_url, err) < 0)
 			goto failed;
 	return a;
 failed:
@@ -243,6 +267,7 @@ access_decide(const struct access_sender *s, enum access_right right, uint32_t t
 	d->scope = found->text;
 	d->visibility.kind = s->compartment.len ? SEES_COMPARTMENT : SEES_EVERYTHING;
 	d->visibility.compartment = s->compartment;
+	d->visibility.filters = s->filters;
 	return true;
 }
 

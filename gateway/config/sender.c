@@ -157,6 +157,7 @@ static const struct field sender_fields[] = {
 	FIELD("subjects", FIELD_TEXTS, offsetof(struct config_sender, subjects)),
 	FIELD("scope", FIELD_CUSTOM, 0, .read = read_scopes, .required = true),
 	FIELD("compartment", FIELD_CUSTOM, 0, .read = read_compartment),
+	FIELD("filter", FIELD_TEXTS, offsetof(struct config_sender, filters)),
 	FIELD("admin", FIELD_BOOL, offsetof(struct config_sender, admin)),
 	FIELDS_END,
 };

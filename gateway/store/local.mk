@@ -10,6 +10,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_commit.c \
 	gateway/store/sqlite_conn.c \
 	gateway/store/sqlite_facts.c \
+	gateway/store/sqlite_filter.c \
 	gateway/store/sqlite_guard.c \
 	gateway/store/sqlite_include.c \
 	gateway/store/sqlite_index.c \

@@ -73,6 +73,8 @@ struct sq_conn {
 	uint64_t clock;	  /* for `used` */
 	int64_t deadline; /* monotonic; 0: none */
 	unsigned query_ms;
+	const struct sq_names *names; /* NULL: sq_sees() cannot be asked */
+	struct arena inner;	      /* of sq_sees() */
 };
 
 /* What the pack's names are called in this file, whose numbers stay when
@@ -420,7 +422,24 @@ int sq_last_row(struct sq_conn *c, int64_t *row, struct error *err);
 /* 1: row carries the key; 0: not; -1 with *err set. */
 int sq_has_key(struct sq_conn *c, struct sq_key k, int64_t row, struct error *err);
 
+/* sqlite_filter.c */
+
+/* Add sees(shown, type, filters) to the connection: whether the version passes
+ * what its type must. A result code of SQLite. */
+int sq_filter_add_function(struct sq_conn *c);
+void sq_bind_filters(sqlite3_stmt *st, int at, const struct store_filter *filters);
+
+/* 1: the version of that row passes what is asked of its type; 0: not; -1 with
+ * *err set. */
+int sq_sees(struct sq_conn *c, const struct store_filter *filters, uint32_t type, int64_t row,
+    struct error *err);
+
 /* sqlite_search.c */
+
+/* Tests of clauses, in all depths; more than a search may have when they are too
+ * deep. Adds to *inners the searches within. */
+uint64_t sq_count_tests(
+    const struct store_clause *clauses, uint32_t count, unsigned depth, uint64_t *inners);
 
 /* As store_search(), on any connection; without bodies when asked. */
 int sq_find(struct sq_conn *c, const struct sq_names *n, const struct store_query *q, bool bodies,

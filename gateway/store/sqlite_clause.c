@@ -92,10 +92,14 @@ sql_put_visible(struct sql *s, const struct store_visibility *v)
 {
 	if (v->kind == SEES_NOTHING)
 		buf_puts(&s->text, " AND 0");
-	if (v->kind != SEES_COMPARTMENT)
-		return;
-	buf_puts(&s->text, " AND ");
-	sql_put_has_key(s, sq_compartment_key(v->compartment));
+	if (v->kind == SEES_COMPARTMENT) {
+		buf_puts(&s->text, " AND ");
+		sql_put_has_key(s, sq_compartment_key(v->compartment));
+	}
+	if (v->kind != SEES_NOTHING && v->filters) {
+		buf_printf(&s->text, " AND sees(v%u.shown, v%u.type, ?)", s->at, s->at);
+		sql_bind_filters(s, v->filters);
+	}
 }
 
 /* The place in the index of references, by a parameter of a type, to the

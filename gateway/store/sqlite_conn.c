@@ -6,6 +6,10 @@
 
 #define TWICE(x) x "," x
 #define MANY(x) TWICE(TWICE(TWICE(TWICE(x))))
+enum {
+	INNER_BYTES = 16 << 20, /* what filters may take */
+};
+
 _Static_assert(SQ_MANY == 16, "as MANY has it");
 
 static const char *const fixed_sql[SQ_FIXED] = {
@@ -238,9 +242,12 @@ sq_open(struct sq_conn *c, const char *path, int flags, unsigned busy_ms, struct
 	int code;
 
 	*c = (struct sq_conn){ 0 };
+	arena_init(&c->inner, INNER_BYTES, ARENA_WIPE);
 	code = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK)
 		code = add_functions(c->db);
+	if (code == SQLITE_OK)
+		code = sq_filter_add_function(c);
 	if (code != SQLITE_OK) {
 		sq_error(c, code, "open the store", err);
 		sq_close(c);
@@ -264,6 +271,8 @@ sq_close(struct sq_conn *c)
 	}
 	sq_bodies_free(c);
 	sqlite3_close(c->db);
+	if (c->db)
+		arena_release(&c->inner);
 	*c = (struct sq_conn){ 0 };
 }
 

@@ -28,6 +28,8 @@ prepare(struct store_reader *r, const struct store_members *m, int64_t moment, s
 		buf_puts(&sql, " AND EXISTS (SELECT 1 FROM ix x WHERE x.hash = ?4"
 			       " AND x.row = v.row AND x.chk = ?5)");
 	}
+	if (m->visibility.filters)
+		buf_puts(&sql, " AND sees(v.shown, v.type, ?7)");
 	buf_puts(&sql, " ORDER BY d.row DESC LIMIT ?6");
 	st = sq_search(&r->conn, buf_str(&sql), err);
 	buf_release(&sql);
@@ -39,6 +41,8 @@ prepare(struct store_reader *r, const struct store_members *m, int64_t moment, s
 	sqlite3_bind_int64(st, 4, seen.hash);
 	sqlite3_bind_int64(st, 5, seen.check);
 	sqlite3_bind_int64(st, 6, (int64_t)m->most + 1);
+	if (m->visibility.filters)
+		sq_bind_filters(st, 7, m->visibility.filters);
 	return st;
 }
 

@@ -295,6 +295,7 @@ static int
 load_names(struct store *s, const struct pack *pack, struct error *err)
 {
 	s->names.pack = pack;
+	s->conn.names = &s->names;
 	s->names.type_no = xcalloc(pack_type_count(pack) + 1, sizeof(uint32_t));
 	s->names.param_no = xcalloc(pack_param_count(pack) + STORE_OWN_PARAMS, sizeof(uint32_t));
 	s->names.own = xcalloc(STORE_OWN_PARAMS, sizeof(s->names.own[0]));
@@ -445,7 +446,7 @@ store_reader_open(struct store *s, struct error *err)
 		return NULL;
 	}
 	r->conn.query_ms = s->query_ms;
-	r->names = &s->names;
+	r->names = r->conn.names = &s->names;
 	arena_init(&r->scratch, SCRATCH_BYTES, ARENA_WIPE);
 	return r;
 }

@@ -90,6 +90,13 @@ take_version(struct store_reader *r, sqlite3_stmt *st, const struct store_visibi
 	}
 	if (sq_version(st, r->names, a, out, err) < 0)
 		return -1;
+	if (v->filters) {
+		int rc = sq_sees(
+		    &r->conn, v->filters, out->type, sqlite3_column_int64(st, COLUMN_SHOWN), err);
+
+		if (rc <= 0)
+			return rc;
+	}
 	if (!out->deleted && sq_body_column(&r->conn, st, COLUMN_BODY, a, &out->body, err) < 0)
 		return -1;
 	return 1;
@@ -177,6 +184,8 @@ walk_sql(const struct walk *w, bool counting, struct buf *sql)
 	if (h->visibility.kind == SEES_COMPARTMENT)
 		buf_puts(sql, " AND EXISTS (SELECT 1 FROM ix x WHERE x.hash = ?7"
 			      " AND x.row = v.shown AND x.chk = ?8)");
+	if (h->visibility.filters)
+		buf_puts(sql, " AND sees(v.shown, v.type, ?11)");
 	if (!counting)
 		buf_printf(sql, " ORDER BY %s DESC LIMIT ?9",
 		    h->type != PACK_NONE && h->id.len ? "v.version"
@@ -209,6 +218,8 @@ walk_prepare(
 	sqlite3_bind_int64(st, 7, w->compartment.hash);
 	sqlite3_bind_int64(st, 8, w->compartment.check);
 	sqlite3_bind_int64(st, 9, (int64_t)h->count + 1);
+	if (h->visibility.filters)
+		sq_bind_filters(st, 11, h->visibility.filters);
 	sqlite3_bind_int64(st, 10, w->ended);
 	return st;
 }

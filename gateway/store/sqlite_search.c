@@ -239,8 +239,8 @@ find(struct sql *s, bool bodies, struct arena *a, struct store_page *out, struct
 }
 
 /* Tests of all depths; more than TESTS_MOST when they are too deep. */
-static uint64_t
-count_tests(const struct store_clause *clauses, uint32_t count, unsigned depth, uint64_t *inners)
+uint64_t
+sq_count_tests(const struct store_clause *clauses, uint32_t count, unsigned depth, uint64_t *inners)
 {
 	uint64_t tests = 0;
 
@@ -254,7 +254,7 @@ count_tests(const struct store_clause *clauses, uint32_t count, unsigned depth, 
 			if (!in)
 				continue;
 			++*inners;
-			tests += count_tests(in->clauses, in->count, depth + 1, inners);
+			tests += sq_count_tests(in->clauses, in->count, depth + 1, inners);
 		}
 	}
 	return tests;
@@ -269,9 +269,10 @@ sq_find(struct sq_conn *c, const struct sq_names *n, const struct store_query *q
 	int rc;
 
 	*out = (struct store_page){ .total = q->want_total ? 0 : UINT64_MAX };
-	tests = count_tests(q->clauses, q->clause_count, 0, &inners);
+	tests = sq_count_tests(q->clauses, q->clause_count, 0, &inners);
 	for (uint32_t i = 0; i < q->other_count; i++) {
-		uint64_t more = count_tests(q->others[i].clauses, q->others[i].count, 0, &inners);
+		uint64_t more = sq_count_tests(
+		    q->others[i].clauses, q->others[i].count, 0, &inners);
 
 		tests = more > tests ? more : tests;
 	}

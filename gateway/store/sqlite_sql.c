@@ -33,6 +33,12 @@ sql_bind_text(struct sql *s, struct str text, bool blob)
 }
 
 void
+sql_bind_filters(struct sql *s, const struct store_filter *filters)
+{
+	add_bind(s)->filters = filters;
+}
+
+void
 sql_restart(struct sql *s)
 {
 	buf_clear(&s->text);
@@ -53,7 +59,9 @@ sql_prepare(struct sql *s, struct error *err)
 	for (uint32_t i = 0; st && i < s->count; i++) {
 		const struct bind *b = &s->binds[i];
 
-		if (b->is_text)
+		if (b->filters)
+			sq_bind_filters(st, (int)i + 1, b->filters);
+		else if (b->is_text)
 			sq_bind_str(st, (int)i + 1, b->text);
 		else if (b->is_blob)
 			sq_bind_blob(st, (int)i + 1, b->text);

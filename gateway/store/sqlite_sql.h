@@ -20,6 +20,7 @@ struct bind {
 	bool is_text, is_blob;
 	int64_t number;
 	struct str text;
+	const struct store_filter *filters; /* not NULL: these */
 };
 
 struct sql {
@@ -43,6 +44,7 @@ struct sql {
 /* Bind the next value. */
 void sql_bind(struct sql *s, int64_t n);
 void sql_bind_text(struct sql *s, struct str text, bool blob);
+void sql_bind_filters(struct sql *s, const struct store_filter *filters);
 
 /* Begin another text. */
 void sql_restart(struct sql *s);

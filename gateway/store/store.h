@@ -27,6 +27,7 @@
 #include "profiles/pack.h"
 
 struct store;
+struct store_filter;
 struct store_reader;
 
 struct store_index;
@@ -79,6 +80,8 @@ enum store_verb {
 struct store_visibility {
 	enum { SEES_NOTHING, SEES_EVERYTHING, SEES_COMPARTMENT } kind;
 	struct str compartment; /* "Patient/123" */
+	/* What else a resource must pass, by type number; NULL: nothing. */
+	const struct store_filter *filters;
 };
 
 enum {
@@ -193,6 +196,13 @@ struct store_test {
 /* Any of the tests. */
 struct store_clause {
 	struct store_test *tests;
+	uint32_t count;
+};
+
+/* All of the clauses, none of which has a visibility: of one type's resources.
+ * Made once, constant then. */
+struct store_filter {
+	struct store_clause *clauses;
 	uint32_t count;
 };
 

@@ -38,6 +38,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/links.scenario \
 	tests/scenario/merge.scenario \
 	tests/scenario/operations.scenario \
+	tests/scenario/outsider.scenario \
 	tests/scenario/parts.scenario \
 	tests/scenario/patch.scenario \
 	tests/scenario/patch_access.scenario \

@@ -500,7 +500,7 @@ test_example(void)
 	c = parse(all.p);
 	for (const struct finding *f = findings.first; f; f = f->next)
 		printf("# %u:%u: %.*s\n", f->line, f->column, STR_ARG(f->text));
-	ok(c && c->mllp_count == 2 && c->sender_count == 4 && c->plugin_count == 1 &&
+	ok(c && c->mllp_count == 2 && c->sender_count == 5 && c->plugin_count == 1 &&
 		c->maps.count == 2 && c->fhir.tls.on,
 	    "and so is what it has as examples");
 	ok(c && c->mllp[0].feed.duplicate_ms == 86400000 && c->mllp[0].frame_ms == 60000 &&
