@@ -12,6 +12,7 @@ SCENARIO_TESTS = \
 	tests/scenario/merge.test \
 	tests/scenario/reload.test \
 	tests/scenario/own_params.test \
+	tests/scenario/search_proof.test \
 	tests/scenario/stream.test \
 	tests/scenario/kill.test \
 	tests/scenario/upgrade.test \
@@ -60,7 +61,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/fhir_kit.mjs tests/scenario/test_fhir_kit.py tests/scenario/test_large.py \
 	tests/scenario/test_reload.py \
 	tests/scenario/destination.py tests/scenario/test_deadletter.py \
-	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_own_params.py tests/scenario/test_limits.py tests/scenario/test_stream.py \
+	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_own_params.py tests/scenario/brute.py tests/scenario/test_search_proof.py tests/scenario/test_limits.py tests/scenario/test_stream.py \
 	tests/scenario/test_upgrade.py tests/scenario/test_import.py \
 	tests/scenario/test_bulk.py \
 	tests/scenario/test_v2_suite.py \
