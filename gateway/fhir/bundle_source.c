@@ -69,6 +69,8 @@ put_entries(
 	struct arena a;
 	int rc = 0;
 
+	if (store_reader_hold(r, err) != 0)
+		return -1;
 	arena_init(&a, ENTRY_MOST, ARENA_WIPE);
 	part_cutter_init(&cutter, s->service, &s->subset);
 	do {
@@ -79,6 +81,7 @@ put_entries(
 	} while (rc == 0 && w->out->len < ANSWER_PART);
 	part_cutter_release(&cutter);
 	arena_release(&a);
+	store_reader_let_go(r);
 	if (rc == 0 && s->warnings.len && s->next == s->page.count && w->out->len < ANSWER_PART) {
 		bundle_put(w, &(struct bundle_entry){
 				  .resource = s->warnings,

@@ -174,14 +174,17 @@ struct str
 call_local_url(
     const struct fhir_call *c, const struct pack *p, uint32_t type, struct str id, uint64_t version)
 {
-	struct str name = call_type_name(p, type);
+	struct str parts[] = { call_type_name(p, type), STR("/"), id, STR("/_history/"), STR("") };
+	char number[24];
+	int n;
 
 	if (!id.len)
-		return name;
+		return parts[0];
 	if (!version)
-		return str_printf(c->arena, "%.*s/%.*s", STR_ARG(name), STR_ARG(id));
-	return str_printf(c->arena, "%.*s/%.*s/_history/%llu", STR_ARG(name), STR_ARG(id),
-	    (unsigned long long)version);
+		return str_concat(c->arena, parts, 3);
+	n = snprintf(number, sizeof(number), "%llu", (unsigned long long)version);
+	parts[4] = str_of(number, (size_t)n);
+	return str_concat(c->arena, parts, 5);
 }
 
 bool

@@ -350,10 +350,8 @@ add_target(struct everything *e, struct str text, bool forced, uint32_t *found)
 	name = str_of(text.p, (size_t)slash);
 	type = pack_find_resource(e->s->pack, name);
 	id = str_from_index(text, (size_t)slash + 1);
-	if (type == PACK_NONE || !fhir_id_is_valid(id) ||
-	    e->types[type] != (TYPE_READABLE | TYPE_WANTED))
-		return 0;
-	if (find_known(e, type, id)->id.p)
+	if (type == PACK_NONE || e->types[type] != (TYPE_READABLE | TYPE_WANTED) ||
+	    find_known(e, type, id)->id.p || !fhir_id_is_valid(id))
 		return 0;
 	if (store_read_history(e->r,
 		&(struct store_history){
@@ -550,11 +548,17 @@ everything_run(const struct fhir_service *s, struct fhir_call *c, const struct o
 	struct everything e = {
 		.s = s, .c = c, .r = r, .builder = &builder, .begun = clock_wall()
 	};
+	struct error err;
 
 	if (find_subject(&e) != 0 || read_params(&e, in) != 0)
 		return;
+	if (store_reader_hold(r, &err) != 0) {
+		call_fail_error(c, &err);
+		return;
+	}
 	record_builder_init(&builder, s->pack, &record_default_limits);
 	if (make_list(&e) == 0)
 		answer(&e, in);
 	record_builder_release(&builder);
+	store_reader_let_go(r);
 }

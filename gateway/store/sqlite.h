@@ -71,6 +71,7 @@ struct sq_conn {
 	sqlite3_stmt *fixed[SQ_FIXED];
 	struct sq_search_statement searches[SQ_SEARCHES];
 	uint64_t clock;	  /* for `used` */
+	unsigned reading; /* how deep in sq_read_begin() */
 	int64_t deadline; /* monotonic; 0: none */
 	unsigned query_ms;
 	const struct sq_names *names; /* NULL: sq_sees() cannot be asked */
@@ -193,6 +194,10 @@ int sq_step(struct sq_conn *c, sqlite3_stmt *st, const char *what, struct error 
 
 /* Run a fixed statement without parameters or rows. */
 int sq_run(struct sq_conn *c, enum sq_fixed which, const char *what, struct error *err);
+
+/* Read one moment from here to sq_read_end(); may be nested. */
+int sq_read_begin(struct sq_conn *c, struct error *err);
+void sq_read_end(struct sq_conn *c);
 
 /* Run SQL text (schema, pragmas). */
 int sq_exec(struct sq_conn *c, const char *sql, const char *what, struct error *err);

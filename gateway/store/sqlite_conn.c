@@ -353,6 +353,22 @@ sq_exec(struct sq_conn *c, const char *sql, const char *what, struct error *err)
 	return code == SQLITE_OK ? 0 : sq_error(c, code, what, err);
 }
 
+int
+sq_read_begin(struct sq_conn *c, struct error *err)
+{
+	if (c->reading == 0 && sq_run(c, SQ_BEGIN_READ, "read the store", err) < 0)
+		return -1;
+	c->reading++;
+	return 0;
+}
+
+void
+sq_read_end(struct sq_conn *c)
+{
+	if (--c->reading == 0)
+		sq_run(c, SQ_COMMIT, "read the store", NULL);
+}
+
 /* The caller keeps the bytes until the statement is reset or bound anew. */
 void
 sq_bind_str(sqlite3_stmt *st, int at, struct str s)

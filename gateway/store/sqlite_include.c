@@ -353,14 +353,14 @@ store_include(struct store_reader *r, const struct store_page *page, const struc
 	x.sql.binds = arena_calloc(&r->scratch, INCLUDE_BINDS, sizeof(struct bind));
 	if (!x.sql.binds)
 		return sq_no_memory(err);
-	if (sq_run(&r->conn, SQ_BEGIN_READ, "read the store", err) < 0)
+	if (sq_read_begin(&r->conn, err) < 0)
 		return -1;
 	buf_init(&x.sql.text, SQL_BYTES);
 	sq_deadline_start(&r->conn);
 	rc = find_included(&x, page, err);
 	sq_deadline_end(&r->conn);
 	buf_release(&x.sql.text);
-	sq_run(&r->conn, SQ_COMMIT, "read the store", NULL);
+	sq_read_end(&r->conn);
 	arena_reset(&r->scratch);
 	*out = x.found;
 	*count = x.count;

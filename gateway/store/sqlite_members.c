@@ -97,11 +97,11 @@ store_read_members(struct store_reader *r, const struct store_members *m, struct
 	*out = (struct store_page){ .total = UINT64_MAX };
 	if (m->visibility.kind == SEES_NOTHING)
 		return 0;
-	if (sq_run(&r->conn, SQ_BEGIN_READ, "read the store", err) < 0)
+	if (sq_read_begin(&r->conn, err) < 0)
 		return -1;
 	sq_deadline_start(&r->conn);
 	rc = read_members(r, m, a, out, err);
 	sq_deadline_end(&r->conn);
-	sq_run(&r->conn, SQ_COMMIT, "read the store", NULL);
+	sq_read_end(&r->conn);
 	return rc;
 }

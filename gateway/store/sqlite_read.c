@@ -319,13 +319,25 @@ store_read_history(struct store_reader *r, const struct store_history *h, struct
 	*out = (struct store_page){ .total = h->want_total ? 0 : UINT64_MAX };
 	if (h->visibility.kind == SEES_NOTHING)
 		return 0;
-	if (sq_run(&r->conn, SQ_BEGIN_READ, "read the store", err) < 0)
+	if (sq_read_begin(&r->conn, err) < 0)
 		return -1;
 	sq_deadline_start(&r->conn);
 	rc = read_history(r, h, a, out, err);
 	sq_deadline_end(&r->conn);
-	sq_run(&r->conn, SQ_COMMIT, "read the store", NULL);
+	sq_read_end(&r->conn);
 	return rc;
+}
+
+int
+store_reader_hold(struct store_reader *r, struct error *err)
+{
+	return sq_read_begin(&r->conn, err);
+}
+
+void
+store_reader_let_go(struct store_reader *r)
+{
+	sq_read_end(&r->conn);
 }
 
 int

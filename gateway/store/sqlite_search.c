@@ -295,12 +295,12 @@ store_search(struct store_reader *r, const struct store_query *q, struct arena *
 {
 	int rc;
 
-	if (sq_run(&r->conn, SQ_BEGIN_READ, "read the store", err) < 0)
+	if (sq_read_begin(&r->conn, err) < 0)
 		return -1;
 	sq_deadline_start(&r->conn);
 	rc = sq_find(&r->conn, r->names, q, !q->bodiless, &r->scratch, a, out, err);
 	sq_deadline_end(&r->conn);
-	sq_run(&r->conn, SQ_COMMIT, "read the store", NULL);
+	sq_read_end(&r->conn);
 	arena_reset(&r->scratch);
 	return rc;
 }

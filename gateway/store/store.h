@@ -419,6 +419,14 @@ int store_reindex(struct store *s, int64_t *row, int64_t last, struct error *err
 struct store_reader *store_reader_open(struct store *s, struct error *err);
 void store_reader_close(struct store_reader *r);
 
+/*
+ * Let the reads that follow see one moment, until store_reader_let_go(), which
+ * makes many short ones much cheaper; may be nested. For an instant only: what
+ * the writer would tidy up waits. Returns 0, or -1 with *err set.
+ */
+int store_reader_hold(struct store_reader *r, struct error *err);
+void store_reader_let_go(struct store_reader *r);
+
 /* One version of one resource. */
 struct store_version {
 	uint64_t row;
