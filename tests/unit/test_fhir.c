@@ -373,8 +373,9 @@ test_capability(void)
 	is_int(json_array_size(resources), 146, "every resource type of R4");
 	is_str(str_from(json_string_value(json_object_get(json_array_get(resources, 0), "type"))),
 	    STR("Account"), "the first");
-	is_int(json_array_size(json_object_get(rest, "interaction")), 3,
-	    "transaction, batch, history-system");
+	/* All of code system restful-interaction that are of a whole system. */
+	is_int(json_array_size(json_object_get(rest, "interaction")), 4,
+	    "transaction, batch, search-system, history-system");
 	json_decref(j);
 	buf_release(&out);
 	fhir_service_close(&s);
