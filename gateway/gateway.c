@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "gateway/access/access.h"
+#include "gateway/access/filter.h"
 #include "gateway/audit/audit.h"
 #include "gateway/config.h"
 #include "gateway/exchange/exchange.h"
@@ -147,7 +148,7 @@ open_data(struct gateway *g, struct error *err)
 	g->pack = pack_open(c->pack, err);
 	if (!g->pack)
 		return -1;
-	g->access = access_new(c, g->pack, err);
+	g->access = access_new(c, g->pack, filter_make, err);
 	if (!g->access || open_store(g, err) != 0)
 		return -1;
 	g->audit = audit_open(

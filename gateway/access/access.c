@@ -4,7 +4,6 @@
 
 #include "base/arena.h"
 #include "base/error.h"
-#include "gateway/access/filter.h"
 #include "gateway/config.h"
 
 enum {
@@ -97,8 +96,8 @@ check_reader(const struct access_sender *s, const struct config_sender *c, const
 }
 
 static int
-add_sender(struct access *a, const struct config_sender *c, const char *file, struct str base,
-    struct error *err)
+add_sender(struct access *a, const struct config *config, const struct config_sender *c,
+    access_filter_fn *make_filters, struct error *err)
 {
 	struct access_sender *s = &a->senders[a->count];
 
@@ -108,18 +107,15 @@ add_sender(struct access *a, const struct config_sender *c, const char *file, st
 	s->grants = arena_calloc(&a->arena, c->scope_count, sizeof(*s->grants));
 	if (c->scope_count && !s->grants)
 		return no_room(err);
-	if (check_compartment(a, c, file, err) < 0)
+	if (check_compartment(a, c, config->path, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < c->scope_count; i++)
-		if (add_grant(a, s, &c->scopes[i], file, err) < 0)
+		if (add_grant(a, s, &c->scopes[i], config->path, err) < 0)
 			return -1;
-	if (c->filters.count) {
-		struct filter_maker maker = { .pack = a->pack, .arena = &a->arena, .base = base };
-
-		if (check_reader(s, c, file, err) < 0 ||
-		    filter_make(&maker, c, file, &s->filters, err) < 0)
-			return -1;
-	}
+	if (c->filters.count &&
+	    (check_reader(s, c, config->path, err) < 0 ||
+		make_filters(config, c, a->pack, &a->arena, &s->filters, err) < 0))
+		return -1;
 	a->count++;
 	return 0;
 }
@@ -138,7 +134,8 @@ add_loopback(struct access *a)
 }
 
 struct access *
-access_new(const struct config *c, const struct pack *pack, struct error *err)
+access_new(const struct config *c, const struct pack *pack, access_filter_fn *make_filters,
+    struct error *err)
 {
 	struct access *a = xcalloc(1, sizeof(*a));
 
@@ -154,7 +151,7 @@ access_new(const struct config *c, const struct pack *pack, struct error *err)
 		return a;
 	}
 	for (uint32_t i = 0; i < c->sender_count; i++)
-		if (add_sender(a, &c->senders[i], c->path, c->fhir.base_url, err) < 0)
+		if (add_sender(a, c, &c->senders[i], make_filters, err) < 0)
 			goto failed;
 	return a;
 failed:

@@ -24,14 +24,25 @@
 
 struct access;
 struct access_sender;
+struct arena;
 struct config;
+struct config_sender;
 struct error;
+
+/*
+ * Make a sender's filters, by type number, in the arena: filter_make(), given
+ * by the caller so that access does not stand on searches. Returns 0, or -1 with
+ * *err set.
+ */
+typedef int access_filter_fn(const struct config *c, const struct config_sender *sender,
+    const struct pack *pack, struct arena *a, struct store_filter **out, struct error *err);
 
 /*
  * Make the senders of the configuration. Returns NULL with *err set when a
  * scope or compartment names a resource type that the pack does not have.
  */
-struct access *access_new(const struct config *c, const struct pack *pack, struct error *err);
+struct access *access_new(const struct config *c, const struct pack *pack,
+    access_filter_fn *make_filters, struct error *err);
 void access_free(struct access *a);
 
 /*

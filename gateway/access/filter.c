@@ -12,7 +12,8 @@ enum {
 };
 
 struct making {
-	struct filter_maker *m;
+	const struct pack *pack;
+	struct arena *arena;
 	const struct config_sender *c;
 	const char *file;
 	struct search_index *index;
@@ -32,7 +33,7 @@ bad_filter(struct making *k, struct str text, const char *why, struct error *err
 static int
 add_search(struct making *k, uint32_t type, struct str text, struct str query, struct error *err)
 {
-	struct arena *a = k->m->arena;
+	struct arena *a = k->arena;
 	struct store_filter *f = &k->out[type];
 	struct store_inner *in = arena_calloc(a, 1, sizeof(*in));
 	struct store_match match;
@@ -42,7 +43,7 @@ add_search(struct making *k, uint32_t type, struct str text, struct str query, s
 	if (!in)
 		return error_set(
 		    err, ERROR_LIMIT, "the filters are larger than this program takes");
-	if (search_match_parse(k->index, k->m->pack, type, query, a, &match, &findings) < 0) {
+	if (search_match_parse(k->index, k->pack, type, query, a, &match, &findings) < 0) {
 		char why[300] = "it is no search";
 
 		if (findings.first)
@@ -69,7 +70,7 @@ add_search(struct making *k, uint32_t type, struct str text, struct str query, s
 static int
 add_filter(struct making *k, struct str text, bool all, struct error *err)
 {
-	const struct pack *p = k->m->pack;
+	const struct pack *p = k->pack;
 	struct str type_name, query = text;
 	uint32_t type;
 
@@ -92,23 +93,23 @@ add_filter(struct making *k, struct str text, bool all, struct error *err)
 }
 
 int
-filter_make(struct filter_maker *m, const struct config_sender *c, const char *file,
-    struct store_filter **out, struct error *err)
+filter_make(const struct config *config, const struct config_sender *c, const struct pack *pack,
+    struct arena *a, struct store_filter **out, struct error *err)
 {
-	uint32_t types = pack_type_count(m->pack) + 1;
-	struct making k = { .m = m, .c = c, .file = file };
+	uint32_t types = pack_type_count(pack) + 1;
+	struct making k = { .pack = pack, .arena = a, .c = c, .file = config->path };
 	int rc = 0;
 
-	k.out = *out = arena_calloc(m->arena, types, sizeof(*k.out));
-	k.own = arena_calloc(m->arena, types, sizeof(*k.own));
+	k.out = *out = arena_calloc(a, types, sizeof(*k.out));
+	k.own = arena_calloc(a, types, sizeof(*k.own));
 	if (!k.out || !k.own)
 		return error_set(
 		    err, ERROR_LIMIT, "the filters are larger than this program takes");
 	if (c->filters.count > FILTERS_MOST)
 		return error_set(err, ERROR_INVALID,
-		    "%s:%u: sender '%.*s' has more than %d filters", file, c->place.line,
+		    "%s:%u: sender '%.*s' has more than %d filters", k.file, c->place.line,
 		    STR_ARG(c->name), FILTERS_MOST);
-	k.index = search_index_new(m->pack, m->base);
+	k.index = search_index_new(pack, config->fhir.base_url);
 	for (int all = 0; all < 2; all++)
 		for (uint32_t i = 0; rc == 0 && i < c->filters.count; i++)
 			rc = add_filter(&k, c->filters.at[i], all, err);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "gateway/access/filter.h"
 #include "gateway/config.h"
 #include "gateway/fhir/own_params.h"
 #include "gateway/fhir/stored_values.h"
@@ -92,7 +93,7 @@ open_all(struct offline *o, const char *sender, struct error *err)
 	o->pack = pack_open(c->pack, err);
 	if (!o->pack)
 		return -1;
-	o->access = access_new(c, o->pack, err);
+	o->access = access_new(c, o->pack, filter_make, err);
 	if (!o->access || find_sender(o, sender, err) < 0 || open_service(o, err) < 0 ||
 	    open_store(o, err) < 0)
 		return -1;

@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "gateway/access/access.h"
+#include "gateway/access/filter.h"
 #include "gateway/cli/cli.h"
 #include "gateway/config.h"
 #include "gateway/feed/feeds.h"
@@ -28,7 +29,7 @@ check_against_pack(const struct config *c, const struct pack *pack)
 {
 	unsigned errors = 0;
 	struct error err;
-	struct access *a = access_new(c, pack, &err);
+	struct access *a = access_new(c, pack, filter_make, &err);
 
 	if (!a) {
 		fprintf(stderr, "%s\n", err.text);

@@ -9,7 +9,7 @@ tests_unit_test_config_LDADD = libgateway.a $(BASE_FLOOR) $(GATEWAY_LIBS)
 # Stands in for the pack itself: linked without libprofiles.
 check_PROGRAMS += tests/unit/test_access
 tests_unit_test_access_SOURCES = tests/unit/test_access.c
-tests_unit_test_access_LDADD = $(GATEWAY_FLOOR)
+tests_unit_test_access_LDADD = libgateway.a $(BASE_FLOOR) $(GATEWAY_LIBS)
 
 TESTS += tests/unit/commands.test
 EXTRA_DIST += tests/unit/commands.test tests/unit/test_commands.py

@@ -64,7 +64,7 @@ make(const char *senders, struct error *err)
 	c = config_parse("f.yaml", text, 0, &arena, &findings);
 	for (const struct finding *f = findings.first; f; f = f->next)
 		printf("# %u:%u: %.*s\n", f->line, f->column, STR_ARG(f->text));
-	return c ? access_new(c, &pack, err) : NULL;
+	return c ? access_new(c, &pack, NULL, err) : NULL;
 }
 
 static void
