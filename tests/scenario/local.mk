@@ -10,6 +10,7 @@ SCENARIO_TESTS = \
 	tests/scenario/large.test \
 	tests/scenario/limits.test \
 	tests/scenario/merge.test \
+	tests/scenario/paging.test \
 	tests/scenario/reload.test \
 	tests/scenario/own_params.test \
 	tests/scenario/search_proof.test \
