@@ -9,6 +9,7 @@
 enum {
 	JOB_ARENA = 64 << 20, /* for what one plugin returns */
 	MOST_LOGGED = 5,      /* findings about one record it made */
+	JOBS_OUT = 16,	      /* of one exchange at a time */
 };
 
 struct exchange_jobs;
@@ -18,13 +19,15 @@ struct plugin_job {
 	struct host_job job;
 	struct arena arena;
 	struct exchange_jobs *all;
+	uint32_t call; /* PACK_NONE: all of the transaction */
 };
 
-/* The jobs of one exchange, one for each plugin that wants its records. */
+/* The jobs of one exchange, one for each plugin that wants its records; of a batch,
+ * whose entries stand alone, one for each plugin and entry. */
 struct exchange_jobs {
 	struct exchange *x;
 	struct plugin_job *at;
-	uint32_t count;
+	uint32_t count, next;
 	uint32_t pending; /* jobs out, and one while they are being submitted */
 };
 
@@ -34,9 +37,17 @@ is_wanted(const struct gateway *g, uint32_t plugin, const struct fhir_call *c)
 	return c->op != PACK_NONE && c->record && host_plugin_takes(g->host, plugin, c->route.type);
 }
 
+/* Is the call's record for the job? */
+static bool
+is_for(const struct exchange *x, const struct plugin_job *j, uint32_t call)
+{
+	return (j->call == PACK_NONE || j->call == call) &&
+	       is_wanted(x->gateway, j->job.plugin, &x->batch.calls[call]);
+}
+
 /* Records of one job, with what a reference to each says. */
 static int
-fill_job(struct exchange *x, uint32_t plugin, struct host_job *job)
+fill_job(struct exchange *x, struct plugin_job *j)
 {
 	struct fhir_batch *b = &x->batch;
 	const struct record **records;
@@ -44,7 +55,7 @@ fill_job(struct exchange *x, uint32_t plugin, struct host_job *job)
 	uint32_t count = 0, n = 0;
 
 	for (uint32_t i = 0; i < b->count; i++)
-		count += is_wanted(x->gateway, plugin, &b->calls[i]);
+		count += is_for(x, j, i);
 	records = arena_calloc(x->arena, count + 1, sizeof(*records));
 	references = arena_calloc(x->arena, count + 1, sizeof(*references));
 	if (!records || !references)
@@ -52,7 +63,7 @@ fill_job(struct exchange *x, uint32_t plugin, struct host_job *job)
 	for (uint32_t i = 0; i < b->count; i++) {
 		const struct fhir_call *c = &b->calls[i];
 
-		if (!is_wanted(x->gateway, plugin, c))
+		if (!is_for(x, j, i))
 			continue;
 		records[n] = record_extract(c->record, c->node, x->arena);
 		references[n] = batch_reference_to(b, c);
@@ -60,10 +71,9 @@ fill_job(struct exchange *x, uint32_t plugin, struct host_job *job)
 			return -1;
 		n++;
 	}
-	job->plugin = plugin;
-	job->records = records;
-	job->references = references;
-	job->count = n;
+	j->job.records = records;
+	j->job.references = references;
+	j->job.count = n;
 	return 0;
 }
 
@@ -103,8 +113,10 @@ drop_made(struct exchange *x, const struct host_job *job, const char *why)
 }
 
 static void
-add_made(struct exchange *x, const struct host_job *job)
+add_made(struct exchange *x, const struct plugin_job *j)
 {
+	const struct host_job *job = &j->job;
+	const struct fhir_call *c = j->call == PACK_NONE ? NULL : &x->batch.calls[j->call];
 	struct error err;
 
 	for (uint32_t i = 0; i < job->made_count; i++) {
@@ -113,20 +125,22 @@ add_made(struct exchange *x, const struct host_job *job)
 
 		if (!r)
 			drop_made(x, job, "it is no whole resource of its type");
-		else if (batch_add_made(&x->batch, r, match, &err) != 0)
+		else if (batch_add_made(&x->batch, c, r, match, &err) != 0)
 			drop_made(x, job, err.text);
 	}
 }
 
-/* All are back: what they made goes into the write. */
+/* All are back: what they made goes into the writes. */
 static void
 end_jobs(struct exchange_jobs *jobs)
 {
 	for (uint32_t i = 0; i < jobs->count; i++) {
-		add_made(jobs->x, &jobs->at[i].job);
+		add_made(jobs->x, &jobs->at[i]);
 		arena_release(&jobs->at[i].arena);
 	}
 }
+
+static void submit_more(struct exchange_jobs *jobs);
 
 static void
 job_done(struct loop *home, struct host_job *job)
@@ -139,6 +153,7 @@ job_done(struct loop *home, struct host_job *job)
 		    jobs->x->id, job->plugin, job->error.text);
 		job->made_count = 0;
 	}
+	submit_more(jobs);
 	if (--jobs->pending == 0) {
 		end_jobs(jobs);
 		exchange_resume(jobs->x, DONE);
@@ -146,9 +161,8 @@ job_done(struct loop *home, struct host_job *job)
 }
 
 static void
-submit(struct exchange_jobs *jobs, uint32_t plugin)
+submit(struct exchange_jobs *jobs, struct plugin_job *j)
 {
-	struct plugin_job *j = &jobs->at[jobs->count];
 	struct error err;
 
 	arena_init(&j->arena, JOB_ARENA, ARENA_WIPE);
@@ -156,47 +170,67 @@ submit(struct exchange_jobs *jobs, uint32_t plugin)
 	j->job.arena = &j->arena;
 	j->job.home = jobs->x->home;
 	j->job.done = job_done;
-	error_set(&err, ERROR_LIMIT, "the exchange's memory is full");
-	if (fill_job(jobs->x, plugin, &j->job) != 0 ||
-	    host_submit(jobs->x->gateway->host, &j->job, &err) != 0) {
-		log_event(LOG_WARN, "processor-skipped", "exchange=%s\tplugin=%u\terror=%s",
-		    jobs->x->id, plugin, err.text);
-		return;
-	}
-	jobs->count++;
 	jobs->pending++;
+	error_set(&err, ERROR_LIMIT, "the exchange's memory is full");
+	if (fill_job(jobs->x, j) == 0 && host_submit(jobs->x->gateway->host, &j->job, &err) == 0)
+		return;
+	log_event(LOG_WARN, "processor-skipped", "exchange=%s\tplugin=%u\terror=%s", jobs->x->id,
+	    j->job.plugin, err.text);
+	j->job.made_count = 0;
+	jobs->pending--;
 }
 
-static bool
-wants_any(const struct exchange *x, uint32_t plugin)
+/* One is counted while this runs, so that no end comes from inside of it. */
+static void
+submit_more(struct exchange_jobs *jobs)
 {
-	for (uint32_t i = 0; i < x->batch.count; i++)
-		if (is_wanted(x->gateway, plugin, &x->batch.calls[i]))
-			return true;
-	return false;
+	while (jobs->next < jobs->count && jobs->pending <= JOBS_OUT)
+		submit(jobs, &jobs->at[jobs->next++]);
+}
+
+/* The jobs there are; counted where jobs has no room for them. */
+static uint32_t
+list_jobs(const struct exchange *x, struct plugin_job *at)
+{
+	const struct fhir_batch *b = &x->batch;
+	uint32_t plugins = host_plugin_count(x->gateway->host), count = 0;
+
+	for (uint32_t p = 0; p < plugins; p++) {
+		for (uint32_t i = 0; i < b->count; i++) {
+			if (!is_wanted(x->gateway, p, &b->calls[i]))
+				continue;
+			if (at)
+				at[count] = (struct plugin_job){ .job.plugin = p, .call = i };
+			if (at && b->kind != BATCH_INDEPENDENT)
+				at[count].call = PACK_NONE;
+			count++;
+			if (b->kind != BATCH_INDEPENDENT)
+				break;
+		}
+	}
+	return count;
 }
 
 enum outcome
 exchange_process(struct exchange *x)
 {
-	const struct gateway *g = x->gateway;
 	struct exchange_jobs *jobs;
-	uint32_t plugins;
+	uint32_t count;
 
-	/* The entries of a batch have no transaction that could hold more. */
-	if (!g->host || x->batch.write_count != 1 || x->batch.kind == BATCH_INDEPENDENT)
+	if (!x->gateway->host || !x->batch.write_count)
 		return DONE;
-	plugins = host_plugin_count(g->host);
+	count = list_jobs(x, NULL);
+	if (!count)
+		return DONE;
 	jobs = ARENA_NEW(x->arena, struct exchange_jobs);
 	if (jobs)
-		jobs->at = arena_calloc(x->arena, plugins + 1, sizeof(*jobs->at));
+		jobs->at = arena_calloc(x->arena, count, sizeof(*jobs->at));
 	if (!jobs || !jobs->at)
 		return exchange_fail(x, 413, NULL, STR(""), "the request is too large");
 	jobs->x = x;
+	jobs->count = list_jobs(x, jobs->at);
 	jobs->pending = 1;
-	for (uint32_t i = 0; i < plugins; i++)
-		if (wants_any(x, i))
-			submit(jobs, i);
+	submit_more(jobs);
 	if (--jobs->pending > 0)
 		return SUSPENDED;
 	end_jobs(jobs);

@@ -256,7 +256,8 @@ batch_is_overtaken(const struct fhir_batch *b)
 static void
 answer_failed_write(struct fhir_batch *b, const struct store_write *w)
 {
-	uint32_t op = (uint32_t)(w->ops - b->ops) + w->failed_op;
+	bool apart = b->kind == BATCH_INDEPENDENT;
+	uint32_t op = apart ? (uint32_t)(w - b->writes) : w->failed_op;
 	struct fhir_call *c = call_of_op(b, op);
 
 	if (!c && b->kind == BATCH_SINGLE)
@@ -272,7 +273,7 @@ answer_failed_write(struct fhir_batch *b, const struct store_write *w)
 		return;
 	}
 	write_answer_error(c, w, b->service->pack);
-	if (b->kind != BATCH_INDEPENDENT)
+	if (!apart)
 		batch_fail_by(b, c);
 }
 
@@ -288,7 +289,8 @@ batch_answer_writes(struct fhir_batch *b)
 		struct fhir_call *c = &b->calls[i];
 
 		if (c->op != PACK_NONE && !call_failed(c))
-			write_answer(b->service, c, &b->ops[c->op]);
+			write_answer(b->service, c,
+			    b->kind == BATCH_INDEPENDENT ? b->writes[c->op].ops : &b->ops[c->op]);
 	}
 	return 0;
 }

@@ -72,13 +72,13 @@ int batch_prepare(struct fhir_batch *b);
 struct str batch_reference_to(struct fhir_batch *b, const struct fhir_call *c);
 
 /*
- * Add a record of a plugin's making to the one write of a single or
- * transaction, after batch_prepare(): as a create, or, with a match (a search,
- * "identifier=x|7"), as a conditional update. Returns 0; or -1 with *err set,
- * and the batch is as it was.
+ * Add a record of a plugin's making to the write of a single or transaction (c
+ * NULL), or of an entry of a batch, after batch_prepare(): as a create, or, with
+ * a match (a search, "identifier=x|7"), as a conditional update. Returns 0; or -1
+ * with *err set, and the batch is as it was.
  */
-int
-batch_add_made(struct fhir_batch *b, const struct record *r, struct str match, struct error *err);
+int batch_add_made(struct fhir_batch *b, const struct fhir_call *c, const struct record *r,
+    struct str match, struct error *err);
 
 /* After the store has done the writes (or each has its error): fill in the
  * calls' answers. -1 when the whole failed. */

@@ -352,6 +352,7 @@ batch_reference_to(struct fhir_batch *b, const struct fhir_call *c)
 {
 	char uuid[37];
 	struct str name;
+	uint32_t op;
 
 	if (b->kind == BATCH_TRANSACTION && c->full_url.len)
 		return c->full_url;
@@ -359,7 +360,9 @@ batch_reference_to(struct fhir_batch *b, const struct fhir_call *c)
 	name = str_printf(b->arena, "urn:uuid:%s", uuid);
 	if (!b->references)
 		b->references = ARENA_NEW(b->arena, struct reference_table);
-	if (!name.p || !b->references || table_enter(b->references, b->arena, name, c->op) != 0)
+	/* An entry of a batch is the first op of a write of its own. */
+	op = b->kind == BATCH_INDEPENDENT ? 0 : c->op;
+	if (!name.p || !b->references || table_enter(b->references, b->arena, name, op) != 0)
 		return (struct str){ NULL, 0 };
 	return name;
 }
@@ -377,20 +380,53 @@ init_made(struct fhir_batch *b, const struct record *r, struct str match, struct
 	c->route.query = match;
 }
 
-int
-batch_add_made(struct fhir_batch *b, const struct record *r, struct str match, struct error *err)
+/* As batch_find_reference(), of what was entered only. */
+static bool
+find_entered(void *ctx, struct str reference, uint32_t *op)
 {
+	const struct fhir_batch *b = ctx;
+	const struct reference_entry *slot;
+
+	if (!reference.len || !b->references->bits)
+		return false;
+	slot = find_slot(b->references, reference);
+	*op = slot->op;
+	return slot->text.p != NULL;
+}
+
+/* One more op for the write of an entry of a batch. */
+static bool
+add_apart(struct fhir_batch *b, const struct fhir_call *of, const struct store_op *op)
+{
+	struct store_write *w = &b->writes[of->op];
+	struct store_op *ops = arena_calloc(b->arena, (size_t)w->count + 1, sizeof(*ops));
+
+	if (!ops)
+		return false;
+	memcpy(ops, w->ops, w->count * sizeof(*ops));
+	ops[w->count++] = *op;
+	w->ops = ops;
+	return true;
+}
+
+int
+batch_add_made(struct fhir_batch *b, const struct fhir_call *of, const struct record *r,
+    struct str match, struct error *err)
+{
+	reference_entry_fn *find = of ? find_entered : batch_find_reference;
 	struct fhir_call c;
 	struct store_op op;
 
-	if (b->kind == BATCH_INDEPENDENT || b->write_count != 1)
+	if ((b->kind == BATCH_INDEPENDENT) != (of != NULL) || (!of && b->write_count != 1))
 		return error_set(err, ERROR_INVALID, "there is no one transaction to add it to");
 	init_made(b, r, match, &c);
-	if (write_prepare(b->service, &c, &op, b->references ? batch_find_reference : NULL, b) != 0)
+	if (write_prepare(b->service, &c, &op, b->references ? find : NULL, b) != 0)
 		return error_set(err, ERROR_INVALID, "%.*s",
 		    STR_ARG(c.findings.first ? c.findings.first->text : STR("cannot be stored")));
-	if (batch_add_op(b, &op) == PACK_NONE)
+	if (of ? !add_apart(b, of, &op) : batch_add_op(b, &op) == PACK_NONE)
 		return error_set(err, ERROR_LIMIT, "the exchange's memory is full");
+	if (of)
+		return 0;
 	b->writes[0].ops = b->ops;
 	b->writes[0].count = b->op_count;
 	return 0;
