@@ -232,14 +232,14 @@ eval_math(struct eval *e, const struct op *op, uint32_t base, const struct frame
 	if (e->top == base)
 		return 0;
 	if (e->top - base > 1)
-		return eval_fail(e, op, "this is a function of one number");
+		return eval_fail_function(e, op, "one number");
 	e->top = base;
 	if (!eval_value(e, &e->stack[base], &x) && kind_is_number(x.kind))
 		return 0;
 	if (op->code == FN_ABS && is_amount(&x))
 		return eval_abs(e, &x);
 	if (!kind_is_number(x.kind))
-		return eval_fail(e, op, "this is a function of a number");
+		return eval_fail_function(e, op, "a number");
 	if (decimal_parse(x.value, &d, NULL))
 		return 0;
 	whole = x.kind == FHIRPATH_INTEGER;
@@ -384,7 +384,7 @@ eval_boundary(struct eval *e, const struct op *op, uint32_t base, const struct f
 	if (e->top == base)
 		return 0;
 	if (e->top - base > 1)
-		return eval_fail(e, op, "this is a function of one value");
+		return eval_fail_function(e, op, "one value");
 	if (op->code == FN_PRECISION)
 		return eval_precision(e, op, base);
 	if (op->code == FN_COMPARABLE)

@@ -389,14 +389,27 @@ compile_define(struct compiler *c, const struct call *call, struct known *out)
 }
 
 static uint32_t
+refuse_count(struct compiler *c, const struct syntax *s, const struct function *fn)
+{
+	unsigned count = s->arg_count;
+
+	if (fn->most == 0)
+		return REFUSE(c, s, "%s() takes no arguments, not %u", fn->name, count);
+	if (fn->least == fn->most)
+		return REFUSE(c, s, "%s() takes %u argument%s, not %u", fn->name, fn->most,
+		    fn->most == 1 ? "" : "s", count);
+	return REFUSE(
+	    c, s, "%s() takes %u to %u arguments, not %u", fn->name, fn->least, fn->most, count);
+}
+
+static uint32_t
 compile_function(struct compiler *c, const struct call *call, struct known *out)
 {
 	const struct function *fn = call->fn;
 	const struct syntax *s = call->s;
 
 	if (s->arg_count < fn->least || s->arg_count > fn->most)
-		return REFUSE(c, s, "%s() takes %u to %u arguments, not %u", fn->name, fn->least,
-		    fn->most, (unsigned)s->arg_count);
+		return refuse_count(c, s, fn);
 	if (call->in->unordered && fn->code >= FN_FIRST && fn->code <= FN_TAKE)
 		return REFUSE(c, s, "%s() needs an order, and these items have none", fn->name);
 	if (fn->takes && !known_is_nothing(call->in) && !(known_kinds(c, call->in) & fn->takes)) {

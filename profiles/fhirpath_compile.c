@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "profiles/fhirpath_compile.h"
+#include "profiles/fhirpath_moment.h"
 
 enum {
 	COMPILE_BYTES = 16 << 20, /* the tree and the program of one expression */
@@ -126,6 +127,19 @@ emit_literal(struct compiler *c, const struct syntax *s, enum fhirpath_kind kind
 
 	*out = (struct known){ .kinds = 1u << kind };
 	return literal == NO_OP ? NO_OP : compile_emit(c, s, OP_LITERAL, NO_OP, literal);
+}
+
+/* A date or a time that there is: no 13th month, no 25th hour. */
+static uint32_t
+compile_moment(
+    struct compiler *c, const struct syntax *s, enum fhirpath_kind kind, struct known *out)
+{
+	struct moment m;
+
+	if (!moment_parse(s->text, kind, &m))
+		return REFUSE(c, s, "there is no such %s as %.*s",
+		    kind == FHIRPATH_TIME ? "time" : "date", STR_ARG(s->text));
+	return emit_literal(c, s, kind, s->text, out);
 }
 
 /* The nearest FHIRPath name of an element of one of the types. */
@@ -530,11 +544,11 @@ compile_tree(
 	case SYNTAX_DECIMAL:
 		return emit_literal(c, s, FHIRPATH_DECIMAL, s->text, out);
 	case SYNTAX_DATE:
-		return emit_literal(c, s, FHIRPATH_DATE, s->text, out);
+		return compile_moment(c, s, FHIRPATH_DATE, out);
 	case SYNTAX_DATETIME:
-		return emit_literal(c, s, FHIRPATH_DATETIME, s->text, out);
+		return compile_moment(c, s, FHIRPATH_DATETIME, out);
 	case SYNTAX_TIME:
-		return emit_literal(c, s, FHIRPATH_TIME, s->text, out);
+		return compile_moment(c, s, FHIRPATH_TIME, out);
 	case SYNTAX_QUANTITY:
 		return emit_literal(c, s, FHIRPATH_QUANTITY, s->text, out);
 	case SYNTAX_NAME:

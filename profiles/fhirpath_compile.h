@@ -85,9 +85,6 @@ uint32_t known_kinds(const struct compiler *c, const struct known *k);
 /* "HumanName", "String | Integer", "anything". */
 struct str known_text(struct compiler *c, const struct known *k);
 
-/* The name of a function's code. */
-const char *compile_function_name(enum op_code code);
-
 /* FHIRPath's own name of a kind, "Integer". */
 const char *kind_name(enum fhirpath_kind kind);
 

@@ -10,6 +10,13 @@ eval_fail(struct eval *e, const struct op *op, const char *why)
 }
 
 int
+eval_fail_function(struct eval *e, const struct op *op, const char *of)
+{
+	return syntax_error(e->err, e->f->text, op->at, "%s() is a function of %s",
+	    compile_function_name((enum op_code)op->code), of);
+}
+
+int
 eval_too_long(struct eval *e)
 {
 	return error_set(e->err, ERROR_LIMIT,

@@ -111,6 +111,7 @@ void eval_fill(const struct eval *e, uint32_t record, uint32_t node, struct fhir
 
 /* Set e->err to what is wrong at the op's place. Returns -1. */
 int eval_fail(struct eval *e, const struct op *op, const char *why);
+int eval_fail_function(struct eval *e, const struct op *op, const char *of);
 int eval_no_memory(struct eval *e);
 
 /* Count n steps; -1 when there were too many. */
@@ -184,8 +185,5 @@ int eval_resolve(struct eval *e, uint32_t base);
 int eval_push_record(struct eval *e, const struct record *r);
 uint32_t eval_resource_of(const struct record *r, const struct pack *p, uint32_t node);
 uint32_t eval_container_of(const struct record *r, const struct pack *p, uint32_t node);
-
-/* FHIR's rules for narrative (R4, 2.4.0), of a text in XHTML. */
-bool html_is_allowed(struct str html);
 
 #endif

@@ -1,5 +1,6 @@
 /* The functions FHIR adds to FHIRPath (R4, 2.9.1.5), and type(). */
 #include "profiles/fhirpath_eval.h"
+#include "profiles/narrative.h"
 
 /* The children named extension whose url is the argument. */
 static int
@@ -101,7 +102,7 @@ eval_conforms(struct eval *e, const struct op *op, uint32_t base, const struct f
 	if (e->top == base)
 		return 0;
 	if (e->top - base > 1)
-		return eval_fail(e, op, "conformsTo() is a function of one item");
+		return eval_fail_function(e, op, "one item");
 	item = e->stack[base];
 	if (eval_count(e, pack_type_count(e->pack) / 8))
 		return -1;
@@ -172,6 +173,16 @@ eval_modifiers(struct eval *e, const struct op *op, uint32_t base, const struct 
 	return 0;
 }
 
+static void
+ignore_fault(void *ctx, size_t offset, const char *code, const char *what, struct str name)
+{
+	(void)ctx;
+	(void)offset;
+	(void)code;
+	(void)what;
+	(void)name;
+}
+
 static int
 eval_html(struct eval *e, const struct op *op, uint32_t base)
 {
@@ -180,10 +191,10 @@ eval_html(struct eval *e, const struct op *op, uint32_t base)
 	if (e->top == base)
 		return 0;
 	if (e->top - base > 1 || x.kind != FHIRPATH_STRING)
-		return eval_fail(e, op, "htmlChecks() is a function of one XHTML");
+		return eval_fail_function(e, op, "one XHTML");
 	if (eval_count(e, 16 + (uint32_t)(x.value.len / 4)))
 		return -1;
-	return eval_give_bool(e, base, html_is_allowed(x.value));
+	return eval_give_bool(e, base, narrative_check(str_trim(x.value), ignore_fault, NULL));
 }
 
 int

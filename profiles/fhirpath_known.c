@@ -123,6 +123,26 @@ known_text(struct compiler *c, const struct known *k)
 	return text;
 }
 
+/* Refuse a type's name, with the nearest. */
+static void
+suggest_type(struct compiler *c, const struct syntax *s, struct str name)
+{
+	struct str nearest = STR("");
+	unsigned best = 3;
+
+	for (uint32_t t = 0; t < pack_type_count(c->pack); t++) {
+		struct str other = pack_text(c->pack, pack_type_at(c->pack, t)->name);
+		unsigned d = str_distance(other, name, 2);
+
+		if (d < best) {
+			best = d;
+			nearest = other;
+		}
+	}
+	(void)REFUSE(c, s, "there is no type '%.*s'%s%.*s%s", STR_ARG(name),
+	    nearest.len ? "; did you mean '" : "", STR_ARG(nearest), nearest.len ? "'?" : "");
+}
+
 /*
  * A type by its name: FHIR's types come before FHIRPath's own of the same
  * name, which then stand for both. *type is PACK_NONE for one of FHIRPath's.
@@ -141,7 +161,7 @@ find_type(
 			*kind = k;
 	if (*type != PACK_NONE || *kind)
 		return true;
-	(void)REFUSE(c, s, "there is no type '%.*s'", STR_ARG(name));
+	suggest_type(c, s, bare);
 	return false;
 }
 

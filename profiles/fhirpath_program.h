@@ -225,6 +225,9 @@ struct error;
 void *regex_compile(struct str pattern, bool full, struct error *err);
 void regex_free(void *code);
 
+/* The name of a function's code. */
+const char *compile_function_name(enum op_code code);
+
 /* FHIRPath's own type behind a primitive's lexical space. */
 enum fhirpath_kind fhirpath_kind_of(uint8_t lexical);
 

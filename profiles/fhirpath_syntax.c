@@ -148,7 +148,9 @@ parse_args(struct parser *p, struct syntax *call)
 	if (lex_next(p))
 		return -1;
 	while (!is_symbol(p, ")")) {
-		if (call->arg_count && take_symbol(p, ","))
+		if (call->arg_count && !is_symbol(p, ","))
+			return expected(p, ", or )");
+		if (call->arg_count && lex_next(p))
 			return -1;
 		*tail = parse_binary(p, 0);
 		if (!*tail)

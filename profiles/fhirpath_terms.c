@@ -92,7 +92,7 @@ eval_member(struct eval *e, const struct op *op, uint32_t base, const struct fra
 	if (eval_text_argument(e, op, op->a, frame, &url))
 		return -1;
 	if (e->top - base > 1)
-		return eval_fail(e, op, "memberOf() is a function of one item");
+		return eval_fail_function(e, op, "one item");
 	for (uint32_t n = 0; e->top > base && url.len && answer <= 0; n++) {
 		int one;
 
@@ -132,7 +132,7 @@ eval_subsumes(struct eval *e, const struct op *op, uint32_t base, const struct f
 	if (eval_argument(e, op, op->a, frame, &item, &found))
 		return -1;
 	if (e->top - base > 1)
-		return eval_fail(e, op, "this is a function of one item");
+		return eval_fail_function(e, op, "one item");
 	for (uint32_t n = 0;
 	     found && e->top > base && coding_at(e, &e->stack[base], n, &system, &code); n++) {
 		for (uint32_t m = 0; coding_at(e, &item, m, &other_system, &other); m++) {

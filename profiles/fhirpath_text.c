@@ -282,7 +282,7 @@ eval_text(struct eval *e, const struct op *op, uint32_t base, const struct frame
 	if (e->top == base)
 		return 0;
 	if (e->top - base > 1 || e->stack[base].kind != FHIRPATH_STRING)
-		return eval_fail(e, op, "this is a function of one text");
+		return eval_fail_function(e, op, "one text");
 	c.text = e->stack[base].value;
 	if (op->code == FN_SUBSTRING) {
 		if (substring_arguments(&c, frame))

@@ -5,7 +5,7 @@ libprofiles_a_SOURCES = \
 	profiles/fhirpath_code.c profiles/fhirpath_compile.c profiles/fhirpath_compile.h \
 	profiles/fhirpath_convert.c profiles/fhirpath_equal.c \
 	profiles/fhirpath_eval.c profiles/fhirpath_eval.h profiles/fhirpath_explain.c \
-	profiles/fhirpath_definition.c profiles/fhirpath_fhir.c profiles/fhirpath_terms.c profiles/fhirpath_functions.c profiles/fhirpath_html.c \
+	profiles/fhirpath_definition.c profiles/fhirpath_fhir.c profiles/fhirpath_terms.c profiles/fhirpath_functions.c \
 	profiles/fhirpath_known.c profiles/fhirpath_lex.c profiles/fhirpath_lex.h \
 	profiles/fhirpath_loop.c profiles/fhirpath_moment.c profiles/fhirpath_moment.h \
 	profiles/fhirpath_operators.c profiles/fhirpath_path.c profiles/fhirpath_regex.c profiles/fhirpath_resolve.c \
@@ -16,6 +16,7 @@ libprofiles_a_SOURCES = \
 	profiles/pack_build.c profiles/pack_build.h \
 	profiles/pack_search.c profiles/pack_terms.c profiles/pack_types.c \
 	profiles/pack_table.c profiles/pack_table.h \
+	profiles/narrative.c profiles/narrative.h \
 	profiles/package.c profiles/package.h \
 	profiles/record.c profiles/record.h profiles/record_build.c profiles/record_build.h \
 	profiles/lexical.c profiles/lexical.h \

@@ -45,6 +45,7 @@ struct fhirpath_command {
 	struct fhirpath *program; /* for program_type */
 	uint32_t program_type;
 	struct str file;
+	uint64_t before; /* lines of it before the resource */
 	int status;
 };
 
@@ -95,7 +96,8 @@ print_findings(struct fhirpath_command *c, const struct findings *f)
 	for (const struct finding *x = f->first; x; x = x->next) {
 		fprintf(stderr, "%.*s:", STR_ARG(c->file));
 		if (x->line)
-			fprintf(stderr, "%u:%u:", x->line, x->column ? x->column : 1);
+			fprintf(stderr, "%llu:%u:", (unsigned long long)(c->before + x->line),
+			    x->column ? x->column : 1);
 		fprintf(stderr, " %s: ", severity_name(x->severity));
 		if (x->path.len)
 			fprintf(stderr, "%.*s: ", STR_ARG(x->path));
@@ -166,7 +168,10 @@ evaluate(struct fhirpath_command *c, const struct record *r, struct arena *a, st
 	if (c->explain)
 		return 0;
 	if (fhirpath_run(c->program, &input, a, &items, err)) {
-		fprintf(stderr, "%.*s: %s\n", STR_ARG(c->file), err->text);
+		fprintf(stderr, "%.*s", STR_ARG(c->file));
+		if (c->before)
+			fprintf(stderr, ":%llu", (unsigned long long)c->before + 1);
+		fprintf(stderr, ": %s\n", err->text);
 		c->status = EXIT_FINDINGS;
 		return 0;
 	}
@@ -205,6 +210,7 @@ take_line(void *ctx, struct str line, uint64_t number, struct error *err)
 {
 	struct fhirpath_command *c = ctx;
 
+	c->before = number - 1;
 	if (line.p)
 		return take_resource(c, line, err);
 	fprintf(stderr, "%.*s:%llu: the line is too long\n", STR_ARG(c->file),
@@ -223,6 +229,7 @@ take_file(struct fhirpath_command *c, const char *path, struct error *err)
 	c->file = str_from(strcmp(path, "-") == 0 ? "standard input" : path);
 	buf_init(&text, MAX_INPUT);
 	text.wipe = true;
+	c->before = 0;
 	rc = file_read(path, &text, err);
 	if (rc == 0 && !str_ends(c->file, STR(".ndjson"))) {
 		rc = take_resource(c, buf_str(&text), err);

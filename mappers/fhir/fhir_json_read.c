@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "mappers/fhir/fhir_json.h"
 #include "mappers/fhir/fhir_reader.h"
-#include "mappers/fhir/narrative.h"
 #include "profiles/lexical.h"
+#include "profiles/narrative.h"
 
 static bool read_object(struct reader *r, struct frame *f);
 

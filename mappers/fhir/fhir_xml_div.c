@@ -4,7 +4,7 @@
  * declaration further out) it is written anew, so that it can stand alone.
  */
 #include "mappers/fhir/fhir_xml_reader.h"
-#include "mappers/fhir/narrative.h"
+#include "profiles/narrative.h"
 
 /* Text or an attribute's value, with references. */
 static void

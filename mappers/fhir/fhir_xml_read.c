@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "mappers/fhir/fhir_xml.h"
 #include "mappers/fhir/fhir_xml_reader.h"
-#include "mappers/fhir/narrative.h"
 #include "profiles/lexical.h"
+#include "profiles/narrative.h"
 
 #define FHIR_NAMESPACE "http://hl7.org/fhir"
 #define XSI_NAMESPACE "http://www.w3.org/2001/XMLSchema-instance"

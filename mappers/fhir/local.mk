@@ -13,7 +13,6 @@ libmappers_a_SOURCES += \
 	mappers/fhir/fhirpath_patch.c mappers/fhir/fhirpath_patch.h \
 	mappers/fhir/json_patch.c mappers/fhir/json_patch.h \
 	mappers/fhir/json_value.c mappers/fhir/json_value.h \
-	mappers/fhir/narrative.c mappers/fhir/narrative.h \
 	mappers/fhir/json_lex.c mappers/fhir/json_lex.h \
 	mappers/fhir/ndjson.c mappers/fhir/ndjson.h
 EXTRA_DIST += mappers/fhir/README.md

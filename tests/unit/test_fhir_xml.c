@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "mappers/fhir/fhir_json.h"
 #include "mappers/fhir/fhir_xml.h"
-#include "mappers/fhir/narrative.h"
+#include "profiles/narrative.h"
 #include "tests/tap.h"
 
 #define FHIR "xmlns=\"http://hl7.org/fhir\""

@@ -403,7 +403,14 @@ static const struct row of_patient[] = {
 	/* what is wrong says so */
 	{ "name.wher(use)",
 	    "!line 1, column 6: there is no function 'wher'; did you mean 'where'?" },
-	{ "name.first(1)", "!line 1, column 6: first() takes 0 to 0 arguments, not 1" },
+	{ "@2015-13-01", "!line 1, column 1: there is no such date as 2015-13-01" },
+	{ "@2015-02-29T10:00", "!line 1, column 1: there is no such date as 2015-02-29T10:00" },
+	{ "@T24:00", "!line 1, column 1: there is no such time as 24:00" },
+	{ "name is HumanNam",
+	    "!line 1, column 6: there is no type 'HumanNam'; did you mean 'HumanName'?" },
+	{ "name.where(use = 'a' use", "!line 1, column 22: expected , or ), not 'use'" },
+	{ "name.given.upper()", "!line 1, column 12: upper() is a function of one text" },
+	{ "name.first(1)", "!line 1, column 6: first() takes no arguments, not 1" },
 	{ "'a'.name",
 	    "!line 1, column 5: there is no element 'name' in a value of FHIRPath's own types" },
 };

@@ -1,4 +1,4 @@
-#include "mappers/fhir/narrative.h"
+#include "profiles/narrative.h"
 
 enum {
 	DEPTH_MOST = 256, /* of elements in the div */

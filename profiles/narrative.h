@@ -3,10 +3,11 @@
  * invariants txt-1 and txt-2).
  *
  * Works on the text of the div alone, as JSON holds it and as it stands in
- * XML, so that both readers find the same. Any thread may call.
+ * XML, so that both readers, and FHIRPath's htmlChecks(), find the same. Any
+ * thread may call.
  */
-#ifndef MAPPERS_FHIR_NARRATIVE_H
-#define MAPPERS_FHIR_NARRATIVE_H
+#ifndef PROFILES_NARRATIVE_H
+#define PROFILES_NARRATIVE_H
 
 #include <stdbool.h>
 
