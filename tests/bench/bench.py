@@ -2,7 +2,7 @@
 """Measures firedoor, each number beside a reference in the same run.
 
 Called by ./run bench [NAME…]; names: start, json, xml, read, mllp, convert,
-fhirpath.
+fhirpath, store.
 """
 import argparse
 import bz2
@@ -21,6 +21,8 @@ ROOT = os.path.join(HERE, '..', '..')
 parser = argparse.ArgumentParser(prog='./run bench', description=__doc__)
 parser.add_argument('--build', required=True, help=argparse.SUPPRESS)
 parser.add_argument('--seconds', type=int, default=5, help='how long each load runs')
+parser.add_argument('--copies', type=int, default=1,
+                    help='store: how many times Synthea is imported; 11 are a million resources')
 parser.add_argument('names', nargs='*', help='what to measure; all when none is named')
 options = parser.parse_args()
 
@@ -223,8 +225,15 @@ def bench_fhirpath():
     return None
 
 
+def bench_store():
+    import bench_store as store
+
+    return store.bench(options, row, no_row, Gateway, SUITES,
+                       lambda folder: load('--disk', folder, options.seconds)['per_second'])
+
+
 ALL = {'start': bench_start, 'json': bench_json, 'xml': bench_xml, 'read': bench_read,
-       'mllp': bench_mllp, 'convert': bench_convert, 'fhirpath': bench_fhirpath}
+       'mllp': bench_mllp, 'convert': bench_convert, 'fhirpath': bench_fhirpath, 'store': bench_store}
 
 
 def main():

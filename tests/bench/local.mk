@@ -1,4 +1,5 @@
-# Built by `make bench-programs` only; tests/bench/bench.py runs them.
+# Built by `make bench-programs` only; tests/bench/bench.py tests/bench/bench_store.py \
+	tests/bench/synthea_copies.py runs them.
 EXTRA_PROGRAMS = tests/bench/bench_fhirpath tests/bench/bench_http \
 	tests/bench/bench_json tests/bench/bench_v2 tests/bench/bench_xml \
 	tests/bench/mllp_load
