@@ -36,8 +36,10 @@ found=$(grep -rnwE '(strcpy|strcat|sprintf|vsprintf|strtok|atoi|gets|alloca) *\(
 	grep -v '^base/banned.h:')
 [ -z "$found" ] || { echo "banned functions:"; echo "$found"; status=1; }
 
-# SQL and its library stay behind the store's interface.
-found=$(grep -rlE 'sqlite3' --include='*.[ch]' gateway | grep -v '^gateway/store/sqlite')
+# SQL, its library and what the files of its backend share stay behind the
+# store's interface.
+found=$(grep -rnE 'sqlite3|include "gateway/store/sqlite|\b(sq|sql)_[a-z_]+ *\(|"(SELECT|INSERT|UPDATE|DELETE FROM|PRAGMA|BEGIN IMMEDIATE)\b' \
+	--include='*.[ch]' base profiles mappers gateway plugins | grep -v '^gateway/store/sqlite')
 [ -z "$found" ] || { echo "SQLite above its backend:"; echo "$found"; status=1; }
 
 exit $status
