@@ -119,6 +119,7 @@ struct config_feed {
 			       * answered with the first ACK; 0: off */
 	bool sequence;	      /* false: MSH-13 is held to the protocol */
 	bool dead_letters;    /* true: what is refused is kept */
+	bool enhanced;	      /* true: MSH-15 and 16 say which ACKs are due */
 	struct config_namespace *namespaces;
 	uint32_t namespace_count;
 	enum config_feed_given {
@@ -130,6 +131,7 @@ struct config_feed {
 		CONFIG_FEED_SEQUENCE = 1 << 5,
 		CONFIG_FEED_DEAD = 1 << 6,
 		CONFIG_FEED_NAMESPACES = 1 << 7,
+		CONFIG_FEED_ENHANCED = 1 << 8,
 	} given; /* the keys that were written: these win over others */
 };
 

@@ -81,7 +81,7 @@ config_read_namespaces(struct config_reader *r, const struct yaml *node, void *o
 void
 config_feed_defaults(struct config_feed *f)
 {
-	*f = (struct config_feed){ .duplicate_ms = DAY, .dead_letters = true };
+	*f = (struct config_feed){ .duplicate_ms = DAY, .dead_letters = true, .enhanced = true };
 }
 
 void
@@ -99,6 +99,7 @@ config_feed_given(const struct yaml *node, struct config_feed *f)
 		{ "sequence", CONFIG_FEED_SEQUENCE },
 		{ "dead_letters", CONFIG_FEED_DEAD },
 		{ "namespaces", CONFIG_FEED_NAMESPACES },
+		{ "enhanced", CONFIG_FEED_ENHANCED },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

@@ -18,6 +18,7 @@
 		RANGE(0, INT64_C(30) * 86400000)),                                                 \
 	    FIELD("sequence", FIELD_BOOL, (at) + offsetof(struct config_feed, sequence)),          \
 	    FIELD("dead_letters", FIELD_BOOL, (at) + offsetof(struct config_feed, dead_letters)),  \
+	    FIELD("enhanced", FIELD_BOOL, (at) + offsetof(struct config_feed, enhanced)),          \
 	    FIELD("namespaces", FIELD_CUSTOM, (at), .read = config_read_namespaces)
 
 config_read_fn config_read_zone, config_read_unknown_charset, config_read_namespaces;

@@ -84,10 +84,9 @@ write_ack(struct feed_message *e, const struct ack *ack)
 static enum ack_code
 commit_code(const struct feed_message *e, int status)
 {
-	if (status < 400 || (e->is_read && status != 401 && status != 403 && status != 428 &&
-				status < 500 && e->settings->said.dead_letters))
+	if (status < 400 || feed_is_kept(e, status))
 		return ACK_COMMIT_ACCEPT;
-	return e->is_read ? ACK_COMMIT_ERROR : ACK_COMMIT_REJECT;
+	return status == 401 || status == 403 || !e->is_read ? ACK_COMMIT_REJECT : ACK_COMMIT_ERROR;
 }
 
 void
@@ -110,9 +109,9 @@ feed_make_acks(struct feed_message *e, int status)
 	e->code = ack_code_name(ack.code);
 	if (e->is_ack)
 		return;
-	if (e->is_read) {
-		accept = er7_value(&e->er7, e->er7.segments, 15, 0, 0, 0);
-		application = er7_value(&e->er7, e->er7.segments, 16, 0, 0, 0);
+	if (e->is_read && e->settings->said.enhanced) {
+		accept = str_trim(er7_value(&e->er7, e->er7.segments, 15, 0, 0, 0));
+		application = str_trim(er7_value(&e->er7, e->er7.segments, 16, 0, 0, 0));
 	}
 	if (status >= 400 && x->findings.first)
 		ack.text = x->findings.first->text;

@@ -57,6 +57,13 @@ fail_parts(struct feed_message *e)
 	    "the parts of the message are too many or too large together");
 }
 
+/* It begins in the middle of a segment. */
+static bool
+is_remainder(const struct er7_message *m)
+{
+	return m->segment_count > 1 && memcmp(m->segments[1].id, "ADD", 3) == 0;
+}
+
 /* The parts before this one, the last first. */
 static int
 collect(struct feed_message *e, struct worker *w, struct str *parts, uint32_t *count)
@@ -128,9 +135,17 @@ feed_join_parts(struct feed_message *e, struct worker *w)
 	rc = collect(e, w, parts, &count);
 	if (rc < 0)
 		return fail_parts(e);
-	if (rc == 0)
+	if (rc == 0 && is_remainder(&e->er7))
 		return exchange_fail(x, 422, "not-found", STR("MSH-14"),
 		    "the message goes on with one that is not here: its sender must send all "
 		    "parts, in order");
+	if (rc == 0) {
+		/* There are senders that have something else in MSH-14. */
+		e->take_count = 0;
+		findings_add(&x->findings, SEVERITY_WARNING, "not-found", STR("MSH-14"), 1, 0,
+		    "no part of a message is here that goes on with this; it was taken as a whole "
+		    "one");
+		return DONE;
+	}
 	return read_whole(e, parts, count);
 }

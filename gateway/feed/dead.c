@@ -95,13 +95,20 @@ make_key(struct feed_message *e)
  * room now, stays with its sender.
  */
 bool
+feed_is_kept(const struct feed_message *e, int status)
+{
+	static const int not_kept[] = { 401, 403, 405, 413, 415, 428, 503, 507 };
+
+	for (size_t i = 0; i < sizeof(not_kept) / sizeof(not_kept[0]); i++)
+		if (status == not_kept[i])
+			return false;
+	return e->x.sender && e->settings->said.dead_letters && !e->is_cut && e->bytes.len;
+}
+
+bool
 feed_dead_letter(struct feed_message *e, struct store_letter *out)
 {
-	const struct exchange *x = &e->x;
-	int s = x->status;
-
-	if (!x->sender || !e->settings->said.dead_letters || s == 401 || s == 403 || s == 413 ||
-	    s == 428 || s == 503 || s == 507 || e->is_cut || !e->bytes.len)
+	if (!feed_is_kept(e, e->x.status))
 		return false;
 	*out = (struct store_letter){
 		.box = STR(DEAD_BOX),

@@ -84,6 +84,8 @@ lay_over(const struct config_feed *feed, const struct config_feed *sender)
 		f.sequence = sender->sequence;
 	if (sender->given & CONFIG_FEED_DEAD)
 		f.dead_letters = sender->dead_letters;
+	if (sender->given & CONFIG_FEED_ENHANCED)
+		f.enhanced = sender->enhanced;
 	if (sender->given & CONFIG_FEED_NAMESPACES) {
 		f.namespaces = sender->namespaces;
 		f.namespace_count = sender->namespace_count;

@@ -133,6 +133,9 @@ enum outcome feed_join_parts(struct feed_message *e, struct worker *w);
 /* sequence.c: hold MSH-13 to the protocol (HL7 v2.9, 2.10.1). */
 enum outcome feed_check_sequence(struct feed_message *e, struct worker *w);
 
+/* dead.c: is a message that is refused with that status kept as a dead letter? */
+bool feed_is_kept(const struct feed_message *e, int status);
+
 /* dead.c: the letter of a message that is refused; false: it is not to be kept. */
 bool feed_dead_letter(struct feed_message *e, struct store_letter *out);
 

@@ -281,12 +281,21 @@ static const xmlSAXHandler handler = {
 	.serror = on_error,
 };
 
+/* What libxml2 says outside of a parser quotes the bytes it could not read. */
+static void
+hush(void *ctx, const char *format, ...)
+{
+	(void)ctx;
+	(void)format;
+}
+
 static void
 parse(struct xml *x, struct str text)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 	pthread_once(&once, xmlInitParser);
+	xmlSetGenericErrorFunc(NULL, hush); /* of this thread */
 	x->ctxt = xmlCreateMemoryParserCtxt(text.p, (int)text.len);
 	if (!x->ctxt) {
 		findings_add(x->findings, SEVERITY_FATAL, "too-costly", STR(""), 0, 0,

@@ -83,10 +83,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		look(&m, &a);
 		er7_continued(&m);
 		er7_continues(&m);
-		if (m.segment_count) {
+		if (m.segment_count)
 			ack_write(&m, &ack, &out);
+		/* Lines that are no segments are left out. */
+		if (m.segment_count && !f.count)
 			write_again(&m, &a);
-		}
 	}
 	ack_write_unread(text, &ack, &out);
 	cut(text, &out);

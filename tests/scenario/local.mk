@@ -14,6 +14,7 @@ SCENARIO_TESTS = \
 	tests/scenario/reload.test \
 	tests/scenario/own_params.test \
 	tests/scenario/search_proof.test \
+	tests/scenario/senders.test \
 	tests/scenario/stream.test \
 	tests/scenario/kill.test \
 	tests/scenario/upgrade.test \
@@ -60,7 +61,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/README.md tests/scenario/gateway.py tests/scenario/slow.py \
 	tests/scenario/run_scenarios.py tests/scenario/test_bundles.py tests/scenario/test_coding.py tests/scenario/test_feed.py tests/scenario/test_files.py \
 	tests/scenario/fhir_kit.mjs tests/scenario/test_fhir_kit.py tests/scenario/test_large.py \
-	tests/scenario/test_reload.py \
+	tests/scenario/test_reload.py tests/scenario/hl7_client.mjs tests/scenario/test_senders.py \
 	tests/scenario/destination.py tests/scenario/test_deadletter.py \
 	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_own_params.py tests/scenario/brute.py tests/scenario/test_search_proof.py tests/scenario/test_limits.py tests/scenario/test_stream.py \
 	tests/scenario/test_upgrade.py tests/scenario/test_import.py \

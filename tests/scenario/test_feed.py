@@ -95,8 +95,10 @@ def test_continuation(tap, g):
     tap.same(len(g.search('Patient?identifier=CONT')), 1, 'makes them one message')
     kin = sorted(r['name'][0]['family'] for r in g.search('RelatedPerson?_count=100') if 'name' in r)
     tap.ok('Whole name' in kin and 'Second' in kin, 'with the segment that was broken in two', kin)
-    lost = HEAD % ('APP', 'C9', '', 'nobody', '', '') + 'NK1|2|x\r'
+    lost = HEAD % ('APP', 'C9', '', 'nobody', '', '') + 'ADD|ment|x\r'
     tap.same(msa(c.ask(lost))[:2], ['AE', 'C9'], 'a part whose beginning is not there is an error')
+    other = admission('C10', 'C10', pointer='mine')
+    tap.same(msa(c.ask(other)), ['AA', 'C10'], 'a whole message with something else in MSH-14 is taken')
     c.close()
 
 
