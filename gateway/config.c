@@ -100,6 +100,24 @@ read_references(struct config_reader *r, const struct yaml *node, void *out)
 }
 
 static void
+read_full_text(struct config_reader *r, const struct yaml *node, void *out)
+{
+	static const char *const names[] = {
+		[SEARCH_NO_WORDS] = "off",
+		[SEARCH_NARRATIVE] = "narrative",
+		[SEARCH_ALL_WORDS] = "all",
+	};
+
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!str_is(node->text, names[i]))
+			continue;
+		*(unsigned *)out = i;
+		return;
+	}
+	config_complain(r, node, "value", "must be off, narrative or all");
+}
+
+static void
 read_base_url(struct config_reader *r, const struct yaml *node, void *out)
 {
 	if (!is_web_address(node->text) || !str_ends(node->text, STR("/fhir")))
@@ -192,6 +210,7 @@ static const struct field fhir_fields[] = {
 	FIELD("cors_origins", FIELD_TEXTS, IN_FHIR(cors_origins)),
 	FIELD("conditional_delete", FIELD_CUSTOM, IN_FHIR(delete_many), .read = read_delete),
 	FIELD("references", FIELD_CUSTOM, IN_FHIR(references), .read = read_references),
+	FIELD("full_text", FIELD_CUSTOM, IN_FHIR(full_text), .read = read_full_text),
 	FIELD("lenient", FIELD_BOOL, IN_FHIR(lenient)),
 	FIELD("limits", FIELD_SECTION, 0, .fields = fhir_limit_fields),
 	FIELD("timeouts", FIELD_SECTION, 0, .fields = fhir_timeout_fields),

@@ -81,6 +81,7 @@ struct config_fhir {
 	struct config_tls tls;
 	struct config_texts cors_origins; /* who may call from a browser: none */
 	bool delete_many;		  /* conditional_delete: single */
+	unsigned full_text;		  /* enum search_words: off */
 	unsigned references;		  /* enum fhir_references: off */
 	bool lenient;			  /* false: how bodies are read where Prefer does not say */
 

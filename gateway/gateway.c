@@ -280,6 +280,7 @@ open_fhir(struct gateway *g, struct error *err)
 	g->fhir.page_most = c->page_most;
 	g->fhir.max_entries = c->max_entries;
 	g->fhir.delete_many = c->delete_many;
+	g->fhir.words = c->full_text;
 	g->fhir.references = (enum fhir_references)c->references;
 	g->fhir.max_answer = ANSWER_MOST;
 	g->fhir.bearer = g->config->has_access;

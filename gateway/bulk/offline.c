@@ -50,6 +50,7 @@ open_service(struct offline *o, struct error *err)
 	o->fhir = (struct fhir_service){
 		.pack = o->pack,
 		.base = c->base_url.len ? c->base_url : str_from(o->base),
+		.words = c->full_text,
 		.page_count = c->page_count,
 		.page_most = c->page_most,
 		.max_entries = ENTRIES_MOST,

@@ -102,6 +102,12 @@ void search_composite_compile(
 uint32_t
 search_composite_extract(struct extraction *x, uint32_t first, uint32_t node, struct error *err);
 
+/* index_words.c */
+
+/* The words of the resource at node, by the parameters that search them
+ * (PACK_NONE: not). */
+void search_words_of(struct extraction *x, uint32_t node, uint32_t narrative, uint32_t content);
+
 /* search_index.c */
 
 /* What the path of x->e finds in node. Returns 0, or -1 with *err set. */

@@ -28,9 +28,9 @@ libgateway_a_SOURCES += \
 	gateway/fhir/index_composite.c \
 	gateway/fhir/index_extract.c gateway/fhir/index_extract.h \
 	gateway/fhir/index_number.c \
-	gateway/fhir/index_reference.c \
-	gateway/fhir/index_token.c \
-	gateway/fhir/search_chain.c \
+	gateway/fhir/index_reference.c \	gateway/fhir/index_token.c \
+	gateway/fhir/index_words.c \
+	gateway/fhir/search_chain.c \	gateway/fhir/search_combine.c \
 	gateway/fhir/search_composite.c \
 	gateway/fhir/search_cursor.c \	gateway/fhir/search_filter.c \
 	gateway/fhir/search_index.c gateway/fhir/search_index.h \
@@ -39,4 +39,5 @@ libgateway_a_SOURCES += \
 	gateway/fhir/search_query.c gateway/fhir/search_query.h \
 	gateway/fhir/search_result.c \	gateway/fhir/search_special.c \
 	gateway/fhir/search_token.c \
-	gateway/fhir/search_value.c
+	gateway/fhir/search_value.c \
+	gateway/fhir/search_words.c

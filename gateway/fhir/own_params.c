@@ -285,7 +285,18 @@ see_all(struct own_params *o, bool add, struct error *err)
 	return 0;
 }
 
-/* Progress: "pass ROW LAST", then "done ROW" for each whose definition has that
+/* Words of texts, where they are indexed, then the parameters; NULL behind. */
+static struct search_own *
+state_at(struct own_params *o, uint32_t i)
+{
+	struct search_own *words = search_index_words_state(o->s->index);
+
+	if (words && i == 0)
+		return words;
+	return search_index_own(o->s->index, words ? i - 1 : i);
+}
+
+/* Progress: "pass ROW LAST", "words-done LEVEL", then "done ROW" for each whose definition has that
  * row. */
 
 static void
@@ -294,12 +305,16 @@ save(struct own_params *o)
 	struct store_write w = { .arena = &o->arena };
 	struct store_write *batch[] = { &w };
 	struct store_note note = { .key = STR(STORE_OWN_NOTE) };
+	const struct search_own *words = search_index_words_state(o->s->index);
 	struct search_own *own;
 	struct error err;
 	struct buf b;
 
 	buf_init(&b, 1 << 20);
 	buf_printf(&b, "pass %lld %lld\n", (long long)o->row, (long long)o->last);
+	if (words)
+		buf_printf(&b, "words-%s %d\n", words->ready ? "done" : "todo",
+		    (int)search_index_words(o->s->index));
 	for (uint32_t i = 0; (own = search_index_own(o->s->index, i)); i++)
 		buf_printf(
 		    &b, "%s %llu\n", own->ready ? "done" : "todo", (unsigned long long)own->row);
@@ -312,9 +327,20 @@ save(struct own_params *o)
 	buf_release(&b);
 }
 
-/* What the note says of the parameters that there are. A pass goes on where all
+/* Whom a line of the note is of: words that were indexed at least as now, or a
+ * parameter. */
+static struct search_own *
+noted(struct own_params *o, struct str word, int64_t n)
+{
+	if (!str_starts(word, STR("words-")))
+		return own_of_row(o, (uint64_t)n);
+	return n >= (int64_t)search_index_words(o->s->index) ? search_index_words_state(o->s->index)
+							     : NULL;
+}
+
+/* What the note says of the parameters that there are; false: there is none. A pass goes on where all
  * that are not done were part of it. */
-static void
+static bool
 load(struct own_params *o)
 {
 	struct str text = STR(""), line, word;
@@ -323,7 +349,7 @@ load(struct own_params *o)
 	uint32_t todo = 0;
 
 	if (!store_read_note(o->reader, STR(STORE_OWN_NOTE), &o->arena, &text))
-		return;
+		return false;
 	while (str_split(&text, '\n', &line)) {
 		if (!str_split(&line, ' ', &word) || !line.p)
 			continue;
@@ -335,18 +361,19 @@ load(struct own_params *o)
 				row = last = 0;
 			continue;
 		}
-		own = str_to_int(line, &n) && n > 0 ? own_of_row(o, (uint64_t)n) : NULL;
+		own = str_to_int(line, &n) && n > 0 ? noted(o, word, n) : NULL;
 		if (!own)
 			continue;
-		own->ready = str_is(word, "done");
+		own->ready = str_is(word, "done") || str_is(word, "words-done");
 		todo += !own->ready;
 	}
-	for (uint32_t i = 0; (own = search_index_own(o->s->index, i)); i++)
+	for (uint32_t i = 0; (own = state_at(o, i)); i++)
 		todo -= !own->ready;
 	if (todo == 0 && row > 0 && last <= o->last) {
 		o->row = row;
 		o->last = last;
 	}
+	return true;
 }
 
 /* Whether some are not done; they are told how far they are. */
@@ -356,7 +383,7 @@ is_wanted(struct own_params *o)
 	struct search_own *own;
 	bool wanted = false;
 
-	for (uint32_t i = 0; (own = search_index_own(o->s->index, i)); i++) {
+	for (uint32_t i = 0; (own = state_at(o, i)); i++) {
 		if (own->ready)
 			continue;
 		wanted = true;
@@ -408,7 +435,7 @@ finish_pass(struct own_params *o)
 {
 	struct search_own *own;
 
-	for (uint32_t i = 0; (own = search_index_own(o->s->index, i)); i++) {
+	for (uint32_t i = 0; (own = state_at(o, i)); i++) {
 		if (own->ready)
 			continue;
 		__atomic_store_n(&own->ready, true, __ATOMIC_RELEASE);
@@ -449,6 +476,7 @@ own_params_open(const struct fhir_service *s, struct store *store,
     const struct record_limits *limits, struct error *err)
 {
 	struct own_params *o = xcalloc(1, sizeof(*o));
+	bool noted_before;
 
 	o->s = s;
 	o->store = store;
@@ -462,8 +490,15 @@ own_params_open(const struct fhir_service *s, struct store *store,
 	}
 	if (s->search_parameter == PACK_NONE)
 		return o;
+	o->last = store_last_row(store);
 	own_params_sync(o);
-	load(o);
+	store_set_generation(
+	    store, search_index_generation(s->index), stored_values_extract, &o->values);
+	noted_before = load(o);
+	/* What is noted is true only of what is indexed now: words that are switched
+	 * off and on again lack what came between. */
+	if (noted_before || state_at(o, 0))
+		save(o);
 	is_wanted(o);
 	arena_reset(&o->arena);
 	return o;

@@ -86,69 +86,6 @@ take_word(struct filter *f, const char *word)
 	return true;
 }
 
-/* Combining: a filter is clauses, all of which hold. */
-
-/* One clause with one test: that all of these hold, or do not. */
-static const struct store_inner *
-as_test(struct parse *ps, const struct store_inner *in, bool negate)
-{
-	struct parse_scope scope;
-	struct store_clause *clause;
-
-	parse_open(ps, &scope);
-	clause = parse_add_clause(ps, 1);
-	if (clause) {
-		clause->tests[0] = (struct store_test){
-			.kind = TEST_ALL, .inner = in, .negate = negate
-		};
-		clause->count = 1;
-	}
-	return parse_close(ps, &scope);
-}
-
-static void
-copy_tests(struct store_clause *to, const struct store_clause *from)
-{
-	for (uint32_t i = 0; i < from->count; i++)
-		to->tests[to->count++] = from->tests[i];
-}
-
-static const struct store_inner *
-both(struct parse *ps, const struct store_inner *a, const struct store_inner *b)
-{
-	const struct store_inner *sides[] = { a, b };
-	struct parse_scope scope;
-
-	parse_open(ps, &scope);
-	for (int s = 0; s < 2; s++)
-		for (uint32_t i = 0; i < sides[s]->count; i++) {
-			struct store_clause *c = parse_add_clause(ps, sides[s]->clauses[i].count);
-
-			if (c)
-				copy_tests(c, &sides[s]->clauses[i]);
-		}
-	return parse_close(ps, &scope);
-}
-
-static const struct store_inner *
-either(struct parse *ps, const struct store_inner *a, const struct store_inner *b)
-{
-	struct parse_scope scope;
-	struct store_clause *c;
-
-	a = a->count == 1 ? a : as_test(ps, a, false);
-	b = b->count == 1 ? b : as_test(ps, b, false);
-	if (!a || !b || a->count != 1 || b->count != 1)
-		return NULL;
-	parse_open(ps, &scope);
-	c = parse_add_clause(ps, a->clauses[0].count + b->clauses[0].count);
-	if (c) {
-		copy_tests(c, &a->clauses[0]);
-		copy_tests(c, &b->clauses[0]);
-	}
-	return parse_close(ps, &scope);
-}
-
 /* Tests: path op value. */
 
 /* What stands behind a path, which may go through resources. */
@@ -335,14 +272,7 @@ take_step(struct parse *ps, void *ctx)
 
 		inner.rest = t.brackets;
 		in = take_filter(&inner);
-		for (uint32_t i = 0; in && i < in->count; i++) {
-			struct store_clause *c = parse_add_clause(ps, in->clauses[i].count);
-
-			if (!c)
-				return SKIPPED;
-			copy_tests(c, &in->clauses[i]);
-		}
-		if (!in)
+		if (!in || parse_take_all(ps, in) != TAKEN)
 			return SKIPPED;
 		t.brackets = (struct str){ NULL, 0 };
 	}
@@ -551,7 +481,7 @@ take_group(struct filter *f, bool negate)
 	f->depth--;
 	if (in && !take_char(f, ')'))
 		return expected(f, "')', 'and' or 'or'");
-	return in && negate ? as_test(f->ps, in, true) : in;
+	return in && negate ? parse_as_test(f->ps, in, true) : in;
 }
 
 static const struct store_inner *
@@ -581,7 +511,7 @@ take_filter(struct filter *f)
 		right = take_term(f);
 		if (!right)
 			return NULL;
-		left = all ? both(f->ps, left, right) : either(f->ps, left, right);
+		left = all ? parse_both(f->ps, left, right) : parse_either(f->ps, left, right);
 	}
 	return left;
 }
@@ -602,12 +532,5 @@ parse_take_filter(struct parse *ps, const struct criterion *c)
 		expected(&f, "'and', 'or' or the end");
 		return SKIPPED;
 	}
-	for (uint32_t i = 0; i < in->count; i++) {
-		struct store_clause *to = parse_add_clause(ps, in->clauses[i].count);
-
-		if (!to)
-			return SKIPPED;
-		copy_tests(to, &in->clauses[i]);
-	}
-	return TAKEN;
+	return parse_take_all(ps, in);
 }

@@ -18,7 +18,9 @@ struct search_index {
 	struct own_set *own;	     /* changed as a whole */
 	struct own_set *retired;     /* that readers may still look at */
 	uint64_t generation;
-	uint32_t own_numbers;			  /* given so far */
+	uint32_t own_numbers; /* given so far */
+	enum search_words words;
+	struct search_own words_state;
 	const struct pack_code_system **caseless; /* whose codes have no case */
 	uint32_t caseless_count;
 };
@@ -188,6 +190,35 @@ search_index_param(const struct search_index *si, uint32_t number)
 		if (own->at[i]->is.param.number == number)
 			return &own->at[i]->is.param;
 	return NULL;
+}
+
+void
+search_index_set_words(struct search_index *si, enum search_words words)
+{
+	si->words = words;
+}
+
+enum search_words
+search_index_words(const struct search_index *si)
+{
+	return si->words;
+}
+
+struct search_own *
+search_index_words_state(const struct search_index *si)
+{
+	return si->words ? (struct search_own *)&si->words_state : NULL;
+}
+
+/* The number of a parameter of the type, where words are indexed by it. */
+static uint32_t
+word_param(const struct search_index *si, uint32_t type, enum search_words from, const char *code)
+{
+	const struct pack_param *found = si->words >= from
+					     ? pack_find_param(si->pack, type, str_from(code))
+					     : NULL;
+
+	return found ? (uint32_t)(found - pack_param_at(si->pack, 0)) : PACK_NONE;
 }
 
 struct search_own *
@@ -493,6 +524,9 @@ search_index_extract(struct search_index *si, const struct record *r, uint32_t n
 	arena_release(&x.scratch);
 	if (rc < 0)
 		return -1;
+	if (si->words)
+		search_words_of(&x, node, word_param(si, type, SEARCH_NARRATIVE, "_text"),
+		    word_param(si, type, SEARCH_ALL_WORDS, "_content"));
 	if (x.failed)
 		return error_set(err, ERROR_LIMIT, "the resource has too many values to search by");
 	*rows = x.rows;

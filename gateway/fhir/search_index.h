@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "gateway/fhir/service.h"
 #include "gateway/store/store.h"
 #include "mappers/fhir/fhir_json.h"
 #include "profiles/record.h"
@@ -159,6 +160,20 @@ search_index_check_own(struct search_index *si, const struct search_own *own, st
 
 /* The i-th of those there are now; NULL behind the last. */
 struct search_own *search_index_own(const struct search_index *si, uint32_t i);
+
+/*
+ * Index words from here on. Before anything is extracted. *ready: resources that
+ * were there before have theirs, too; own_params.h sees to that.
+ */
+void search_index_set_words(struct search_index *si, enum search_words words);
+enum search_words search_index_words(const struct search_index *si);
+
+/* How far words are; its param has no meaning. NULL where they are not indexed. */
+struct search_own *search_index_words_state(const struct search_index *si);
+
+/* A word as it is kept and searched for, in the arena; the next of the text, which
+ * is cut off. False when there is none, or the arena is full. */
+bool search_next_word(struct str *text, struct arena *a, struct str *word);
 
 /* Grows whenever parameters were added or dropped: what was extracted under another one may
  * lack values. */

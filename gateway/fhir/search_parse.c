@@ -99,22 +99,27 @@ nearest_parameter(struct parse *ps, struct str name)
 	return nearest;
 }
 
-const struct search_param *
-parse_find(struct parse *ps, uint32_t type, struct str name)
+void
+parse_not_ready(struct parse *ps, struct str name, const struct search_own *own)
 {
-	const struct search_param *param = search_index_find(ps->si, type, name);
-	const struct search_own *own = param ? param->own : NULL;
-	uint64_t done, total;
+	uint64_t done = __atomic_load_n(&own->done, __ATOMIC_RELAXED);
+	uint64_t total = __atomic_load_n(&own->total, __ATOMIC_RELAXED);
 
-	if (!own || __atomic_load_n(&own->ready, __ATOMIC_ACQUIRE))
-		return param;
-	done = __atomic_load_n(&own->done, __ATOMIC_RELAXED);
-	total = __atomic_load_n(&own->total, __ATOMIC_RELAXED);
 	parse_complain(ps, "transient",
 	    "the search parameter '%.*s' is new, and %llu of %llu versions are indexed by it so "
 	    "far (%d %%): ask again later",
 	    STR_ARG(parse_shown(name)), (unsigned long long)done, (unsigned long long)total,
 	    total ? (int)(done * 100 / total) : 0);
+}
+
+const struct search_param *
+parse_find(struct parse *ps, uint32_t type, struct str name)
+{
+	const struct search_param *param = search_index_find(ps->si, type, name);
+	const struct search_own *own = param ? param->own : NULL;
+
+	if (own && !__atomic_load_n(&own->ready, __ATOMIC_ACQUIRE))
+		parse_not_ready(ps, name, own);
 	return param;
 }
 

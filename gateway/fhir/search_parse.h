@@ -62,6 +62,9 @@ parse_refuse(struct parse *ps, const char *code, const char *fmt, ...);
  * all resources is an error, too. */
 const struct search_param *parse_find(struct parse *ps, uint32_t type, struct str name);
 
+/* An error: what is indexed anew is not all there yet. */
+void parse_not_ready(struct parse *ps, struct str name, const struct search_own *own);
+
 /* A name as findings show it: not too much of it. */
 struct str parse_shown(struct str name);
 
@@ -136,6 +139,23 @@ bool parse_token(
 /* search_special.c: c names a special parameter that is indexed; "_list". */
 enum taken parse_take_special(struct parse *ps, const struct criterion *c);
 enum taken parse_take_list(struct parse *ps, const struct criterion *c);
+
+/* search_combine.c: each gives a new list, or NULL when the arena is full. */
+
+/* One clause with one test: that all of these hold, or do not. */
+const struct store_inner *
+parse_as_test(struct parse *ps, const struct store_inner *in, bool negate);
+const struct store_inner *
+parse_both(struct parse *ps, const struct store_inner *a, const struct store_inner *b);
+const struct store_inner *
+parse_either(struct parse *ps, const struct store_inner *a, const struct store_inner *b);
+void parse_copy_tests(struct store_clause *to, const struct store_clause *from);
+
+/* Add the clauses to those of ps. */
+enum taken parse_take_all(struct parse *ps, const struct store_inner *in);
+
+/* search_words.c: the value of "_text" or "_content". */
+enum taken parse_take_words(struct parse *ps, const struct criterion *c);
 
 /* search_filter.c: the value of "_filter". */
 enum taken parse_take_filter(struct parse *ps, const struct criterion *c);

@@ -39,8 +39,8 @@ query_pairs(struct str query, struct arena *a, struct query_pair **pairs, uint32
 }
 
 /* Parts of the standard that are known by name and not served. */
-static const char *const unsupported[] = { "_contained", "_containedType", "_text", "_content",
-	"_type", "_score" };
+static const char *const unsupported[] = { "_contained", "_containedType", "_content", "_type",
+	"_score" };
 
 enum taken
 parse_take_named(struct parse *ps, const struct query_pair *pair)
@@ -70,6 +70,8 @@ parse_take_named(struct parse *ps, const struct query_pair *pair)
 		return parse_take_list(ps, &c);
 	if (str_is(c.name, "_filter"))
 		return parse_take_filter(ps, &c);
+	if (str_is(c.name, "_text") || str_is(c.name, "_content"))
+		return parse_take_words(ps, &c);
 	if (str_is(c.name, "_query"))
 		return parse_not_supported(ps, c.name, "this server has no named queries");
 	if (parse_is_among(c.name, unsupported, COUNT_OF(unsupported)))

@@ -45,6 +45,7 @@ fhir_service_open(struct fhir_service *s, struct error *err)
 		return -1;
 	s->capability = capability_new();
 	s->index = search_index_new(s->pack, s->base);
+	search_index_set_words(s->index, (enum search_words)s->words);
 	return 0;
 }
 

@@ -26,6 +26,13 @@ enum fhir_references {
 	REFERENCES_KEPT,    /* and that cannot be deleted while it is referred to */
 };
 
+/* What of a resource's text is searched by words. */
+enum search_words {
+	SEARCH_NO_WORDS,
+	SEARCH_NARRATIVE, /* _text */
+	SEARCH_ALL_WORDS, /* _text, _content */
+};
+
 struct fhir_service {
 	/* Given: */
 	const struct pack *pack;
@@ -38,6 +45,7 @@ struct fhir_service {
 	bool bearer;	   /* senders show bearer tokens */
 	bool cors;
 	const char *key_path; /* of the key of links; NULL: one for this run only */
+	unsigned words;	      /* enum search_words: what of texts is indexed */
 
 	/* Made: */ uint32_t bundle; /* type number of Bundle */
 	uint32_t search_parameter;   /* of SearchParameter; PACK_NONE: not in the pack */

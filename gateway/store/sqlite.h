@@ -165,8 +165,9 @@ enum sq_kind {
 	SQ_TOKEN_CODE = 'c',   /* code, of any system */
 	SQ_TOKEN_SYSTEM = 's', /* any code of that system */
 	SQ_REFERENCE = 'r',
-	SQ_TEXT = 'x',	  /* a token's text, folded */
-	SQ_OF_TYPE = 'o', /* an identifier by its type */
+	SQ_TEXT = 'x',
+	/* a token's text, folded */ SQ_OF_TYPE = 'o', /* an identifier by its type */
+	SQ_WORD = 'w',				       /* a word of the text */
 	SQ_URI = 'u',
 	SQ_UNIT = 'U',		 /* a unit as written */
 	SQ_NUMBERS = 'n',	 /* ranges of numbers, by their unit as written */

@@ -334,6 +334,9 @@ add_row(const struct rows *r, const struct store_index *x, struct str *text)
 	case STORE_OF_TYPE:
 		add_value(r, SQ_OF_TYPE, x, x->system, x->value);
 		return 0;
+	case STORE_WORD:
+		add_value(r, SQ_WORD, x, STR(""), x->value);
+		return 0;
 	case PARAM_REFERENCE:
 	case STORE_COMPARTMENT:
 		return add_reference(r, x, text);
@@ -418,6 +421,9 @@ sq_test_key(const struct sq_names *n, uint32_t type, const struct store_test *t,
 		return true;
 	case TEST_IN_COMPARTMENT:
 		*out = sq_compartment_key(t->value);
+		return true;
+	case TEST_WORD:
+		*out = sq_param_key(n, SQ_WORD, type, t->param, none, t->value);
 		return true;
 	case TEST_OF_TYPE:
 		*out = sq_param_key(n, SQ_OF_TYPE, type, t->param, t->system, t->value);

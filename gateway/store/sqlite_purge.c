@@ -132,6 +132,12 @@ delete_rows(struct purge *k, struct error *err)
 	sqlite3_reset(st);
 	for (size_t i = 0; rc == 0 && i < count; i++)
 		rc = delete_from(c, tables[i], err);
+	/* Words that nobody says any more. */
+	if (rc == 0)
+		rc = sq_exec(c,
+		    "DELETE FROM word WHERE NOT EXISTS (SELECT 1 FROM ix x"
+		    " WHERE x.hash = word.hash AND x.chk = word.chk)",
+		    "remove the resource", err);
 	return rc < 0 ? -1 : 0;
 }
 

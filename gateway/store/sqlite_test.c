@@ -19,7 +19,7 @@ bool
 test_is_keyed(const struct store_test *t)
 {
 	return t->kind == TEST_TOKEN || t->kind == TEST_REFERENCE || t->kind == TEST_URI ||
-	       t->kind == TEST_OF_TYPE || t->kind == TEST_IN_COMPARTMENT;
+	       t->kind == TEST_OF_TYPE || t->kind == TEST_WORD || t->kind == TEST_IN_COMPARTMENT;
 }
 
 bool

@@ -87,8 +87,9 @@ struct store_visibility {
 enum {
 	/* Kinds of a store_index beside enum pack_param_type: */
 	STORE_COMPARTMENT = 100,
-	STORE_TEXT = 101,	     /* what is said of a token in words */
-	STORE_OF_TYPE = 102,	     /* an identifier by its type */
+	STORE_TEXT = 101,
+	/* what is said of a token in words */ STORE_OF_TYPE = 102, /* an identifier by its type */
+	STORE_WORD = 103,	     /* a word of the resource's text, without case */
 	STORE_SELF = UINT32_MAX - 1, /* entry of a store_index: the op itself */
 };
 
@@ -120,7 +121,7 @@ struct store_index {
 	 * quantity: low and high in the unit system|value;
 	 * special: low and high, latitude and longitude in 10^-7 degrees;
 	 * compartment: as reference: the resource whose compartment it is in;
-	 * text: value as written, of a token;
+	 * text: value as written, of a token;	 * word: value, of _text or _content;
 	 * of type: system of the type, value "code|value" of the identifier.
 	 */
 	uint32_t entry;
@@ -154,8 +155,10 @@ struct store_test {
 		TEST_STRING_EQUAL,   /* the whole */
 		TEST_STRING_UNEQUAL, /* there is one that is another */
 		TEST_TOKEN_SET,	     /* one of set */
-		TEST_TOKEN_TEXT,     /* a text of a token starts with value, normalised */
-		TEST_OF_TYPE,	     /* system, value as of STORE_OF_TYPE */
+		TEST_TOKEN_TEXT,
+		/* a text of a token starts with value, normalised */
+		TEST_WORD,    /* value, as of STORE_WORD */
+		TEST_OF_TYPE, /* system, value as of STORE_OF_TYPE */
 		TEST_URI,
 		TEST_URI_BELOW,	     /* value, or a URI that goes on with "/" behind it */
 		TEST_DATE,	     /* against low..high, as `compare` says */

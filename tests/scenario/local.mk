@@ -58,6 +58,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/system_search.scenario \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \
+	tests/scenario/words.scenario \
 	tests/scenario/README.md tests/scenario/gateway.py tests/scenario/slow.py \
 	tests/scenario/run_scenarios.py tests/scenario/test_bundles.py tests/scenario/test_coding.py tests/scenario/test_feed.py tests/scenario/test_files.py \
 	tests/scenario/fhir_kit.mjs tests/scenario/test_fhir_kit.py tests/scenario/test_large.py \

@@ -71,6 +71,7 @@ test_fhir_defaults(const struct config_fhir *f, const char *spool)
 	is_int(f->page_count, 50, "fhir.pages.count");
 	is_int(f->page_most, 1000, "fhir.pages.most");
 	is_int(f->references, 0, "fhir.references: off");
+	is_int(f->full_text, 0, "fhir.full_text: off");
 	ok(!f->delete_many, "fhir.conditional_delete: single");
 	is_int(f->spool_over, 1 << 20, "fhir.spool.over");
 	is_str(str_from(f->spool_folder), str_from(spool), "fhir.spool.folder");
@@ -298,6 +299,7 @@ test_wrong_values(void)
 	wrong(STORE "fhir: {base_url: 'https://a/b'}\n", 2, 18, "ends in /fhir");
 	wrong(STORE "fhir: {conditional_delete: all}\n", 2, 28, "must be single or multiple");
 	wrong(STORE "fhir: {references: some}\n", 2, 20, "must be off, check or keep");
+	wrong(STORE "fhir: {full_text: some}\n", 2, 19, "must be off, narrative or all");
 	wrong(STORE "fhir: {pages: {count: 9, most: 8}}\n", 2, 15, "is more than 'most'");
 	wrong(STORE "fhir: {cors_origins: 'https://a/b'}\n", 2, 22, "not an origin");
 	wrong(STORE "fhir: {tls: {key: k}}\n", 2, 13, "fhir.tls: 'certificate' is missing");
