@@ -71,10 +71,12 @@ read_zone(struct str s, struct map_options *o)
 	return true;
 }
 
+static const char hint[] = "firedoor convert --help tells more.\n";
+
 static int
 usage(const char *what)
 {
-	fprintf(stderr, "firedoor convert: %s\nfiredoor convert --help tells more.\n", what);
+	fprintf(stderr, "firedoor convert: %s\n%s", what, hint);
 	return EXIT_USAGE;
 }
 
@@ -277,8 +279,10 @@ cmd_convert(int argc, char **argv)
 {
 	struct command_line l = { .output = NULL };
 	struct convert *c = &l.convert;
+	static char name[] = "firedoor convert";
 	int option, status;
 
+	argv[0] = name; /* getopt's messages begin with it */
 	l.pack_path = from_environment("FIREDOOR_PACK", FIREDOOR_DATADIR "/r4.pack");
 	l.maps[l.map_count++] = from_environment("FIREDOOR_MAPS", FIREDOOR_DATADIR "/maps");
 	while ((option = getopt_long(argc, argv, "ho:", options, NULL)) != -1) {
@@ -288,8 +292,11 @@ cmd_convert(int argc, char **argv)
 			fputs(help, stdout);
 			return EXIT_CLEAN;
 		}
-		if (option == '?')
-			return EXIT_USAGE; /* getopt has said why */
+		if (option == '?') {
+			/* getopt has said why. */
+			fputs(hint, stderr);
+			return EXIT_USAGE;
+		}
 		wrong = read_option(&l, option);
 		if (wrong)
 			return usage(wrong);

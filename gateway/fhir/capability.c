@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "config.h"
 #include "gateway/fhir/operation.h"
+#include "gateway/fhir/part.h"
 #include "gateway/fhir/search_index.h"
 #include "gateway/fhir/search_query.h"
 #include "mappers/fhir/fhir_json.h"
@@ -281,6 +282,8 @@ capability_run(const struct fhir_service *s, struct fhir_call *c)
 	struct error err;
 
 	c->resource = STR("CapabilityStatement");
+	if (part_read_query(s, c, &c->subset) != 0)
+		return;
 	pthread_mutex_lock(&k->lock);
 	statement = newest(s, k, &err);
 	pthread_mutex_unlock(&k->lock);

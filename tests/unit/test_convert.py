@@ -51,6 +51,15 @@ def test_formats():
     tap.ok(b'\n  "active": true,\n' in r.stdout and json.loads(r.stdout) == json.loads(PATIENT), 'pretty JSON', r)
 
 
+def test_wrong_usage():
+    for arguments in ([], ['--from', 'json'], ['--from', 'doc', '--to', 'json'], ['--frm', 'json']):
+        r = run(*arguments)
+        told = r.stderr.decode().split('\n')
+        tap.ok(r.returncode == 2 and told[0].startswith('firedoor convert: ') and
+               told[1:] == ['firedoor convert --help tells more.', ''],
+               'wrong usage is told, and where to read more: %s' % ' '.join(arguments), r)
+
+
 def test_lines():
     lines = [PATIENT, '', '{"resourceType":"Patient",', OBSERVATION, '{"resourceType":"Patient","nam":1}']
     r = run('--from', 'ndjson', '--to', 'ndjson', given='\r\n'.join(lines))
@@ -169,6 +178,7 @@ def main():
         test_folders()
         test_hl7v2()
         test_usage()
+        test_wrong_usage()
     finally:
         shutil.rmtree(folder)
     tap.done()
