@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/zone.h"
 #include "gateway/cli/cli.h"
 #include "gateway/cli/convert.h"
 #include "gateway/cli/convert_files.h"
@@ -26,7 +27,7 @@ static const char help[] =
     "      --pack FILE     the compiled definitions ($FIREDOOR_PACK)\n"
     "      --maps DIR      a folder of maps laid over the shipped ones; may be repeated\n"
     "                      ($FIREDOOR_MAPS: where the shipped ones are)\n"
-    "      --zone ZONE     of times without one: +01:00, -05:00, Z\n"
+    "      --zone ZONE     of times without one: Europe/Berlin, +01:00, Z\n"
     "      --charset NAME  of messages that do not name one in MSH-18\n"
     "  -h, --help          this text\n"
     "\n"
@@ -141,9 +142,14 @@ read_option(struct command_line *l, int option)
 		l->maps[l->map_count++] = optarg;
 		return NULL;
 	case OPTION_ZONE:
-		return read_zone(str_from(optarg), &c->options)
-			   ? NULL
-			   : "--zone takes Z or hours and minutes from UTC: +01:00";
+		if (read_zone(str_from(optarg), &c->options))
+			return NULL;
+		zone_free((struct zone *)c->options.zone);
+		c->options.zone = zone_open(str_from(optarg), NULL);
+		return c->options.zone ? NULL
+				       : "--zone takes a name, Europe/Berlin, Z, or hours and "
+					 "minutes from UTC: "
+					 "+01:00";
 	default:
 		c->er7.default_charset = str_from(optarg);
 		return NULL;
@@ -305,6 +311,7 @@ cmd_convert(int argc, char **argv)
 		return usage("--from and --to must say what becomes what");
 	status = run(&l, argv + optind, argc - optind);
 	map_set_free(c->set);
+	zone_free((struct zone *)c->options.zone);
 	if (c->pack) {
 		record_builder_release(&c->builder);
 		pack_free(c->pack);

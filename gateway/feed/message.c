@@ -276,6 +276,7 @@ convert(struct feed_message *e, struct worker *w)
 	struct map_options options = {
 		.zone_minutes = s->said.zone_minutes,
 		.has_zone = true,
+		.zone = s->zone,
 		.seed = access_sender_name(x->sender),
 		.received = x->received,
 		.namespaces = s->namespaces,

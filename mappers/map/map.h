@@ -21,6 +21,7 @@ struct error;
 struct findings;
 struct map_set;
 struct pack;
+struct zone;
 
 /*
  * Read every *.map file of the folders and compile them. What a later folder
@@ -56,12 +57,13 @@ struct map_namespace {
 };
 
 struct map_options {
-	int zone_minutes; /* of times without a zone in a message whose MSH-7
+	int zone_minutes;	 /* of times without a zone in a message whose MSH-7
 			      * has none, east of UTC; see has_zone */
-	bool has_zone;	  /* false: UTC */
-	struct str seed;  /* goes into ids with sender and control id: what
+	bool has_zone;		 /* false: UTC */
+	const struct zone *zone; /* a place's, with its summer time, instead; NULL */
+	struct str seed;	 /* goes into ids with sender and control id: what
 			      * tells feeds apart; may be empty */
-	int64_t received; /* wall time, microseconds; 0: not known */
+	int64_t received;	 /* wall time, microseconds; 0: not known */
 	const struct map_namespace *namespaces;
 	size_t namespace_count;
 	bool list;	    /* fill coverage's list, not only its counts */

@@ -38,9 +38,12 @@ set_up(struct run *run)
 
 	run->instances_tail = &run->instances;
 	run->later_tail = &run->later;
-	run->zone = run->options->has_zone ? run->options->zone_minutes : 0;
+	if (run->options->zone)
+		run->zone.place = run->options->zone;
+	else if (run->options->has_zone)
+		run->zone.minutes = run->options->zone_minutes;
 	if (map_value_zone(er7_value(run->m, run->m->segments, 7, 1, 1, 1), &minutes))
-		run->zone = minutes;
+		run->zone = (struct map_zone){ .minutes = minutes };
 	run->marks = arena_calloc(run->arena, (size_t)run->m->node_count + 1, sizeof(uint32_t));
 	if (run->options->list)
 		run->landed = arena_calloc(

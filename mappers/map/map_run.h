@@ -66,6 +66,12 @@ struct segment {
 /* A rule put off to the end. */
 struct later;
 
+/* Minutes east of UTC, or those of a place at the time in question. */
+struct map_zone {
+	int minutes;
+	const struct zone *place; /* NULL: minutes */
+};
+
 struct run {
 	const struct map_set *set;
 	const struct message_map *map;
@@ -90,8 +96,8 @@ struct run {
 	uint32_t touched_count;
 	uint32_t counted, count; /* the field whose repetitions were counted last */
 	uint64_t work;
-	int zone;  /* minutes, for times without one */
-	bool full; /* the arena is, or too much was done */
+	struct map_zone zone; /* of times without one */
+	bool full;	      /* the arena is, or too much was done */
 };
 
 enum {
@@ -169,8 +175,8 @@ void map_run_cover(struct run *run, struct coverage *c);
 
 /* Bring a text into the form of a primitive type. Returns NULL and *out, or
  * why it cannot be done. */
-const char *map_value_convert(
-    enum pack_lexical lexical, struct str in, int zone, struct arena *a, struct str *out);
+const char *map_value_convert(enum pack_lexical lexical, struct str in, struct map_zone zone,
+    struct arena *a, struct str *out);
 bool map_value_is_oid(struct str s);
 bool map_value_is_uuid(struct str s);
 bool map_value_is_uri(struct str s);

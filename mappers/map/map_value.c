@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "base/zone.h"
 #include "mappers/map/map_run.h"
 
 static bool
@@ -132,11 +133,23 @@ format_zone(char out[8], int zone)
 	return str_from(out);
 }
 
+static int
+zone_of(const struct moment *m, struct map_zone zone)
+{
+	if (m->zoned)
+		return m->zone;
+	if (!zone.place)
+		return zone.minutes;
+	return zone_offset_local(zone.place,
+	    days_from_civil(m->year, m->month ? m->month : 1, m->day ? m->day : 1) * 86400 +
+		m->hour * 3600 + m->minute * 60 + m->second);
+}
+
 static struct str
-format_moment(const struct moment *m, bool whole, int zone, struct arena *a)
+format_moment(const struct moment *m, bool whole, struct map_zone zone, struct arena *a)
 {
 	char text[8];
-	struct str z = format_zone(text, m->zoned ? m->zone : zone);
+	struct str z = format_zone(text, zone_of(m, zone));
 
 	if (!whole && m->digits == 4)
 		return str_printf(a, "%04u", m->year);
@@ -150,7 +163,8 @@ format_moment(const struct moment *m, bool whole, int zone, struct arena *a)
 }
 
 static const char *
-convert_date(enum pack_lexical lexical, struct str in, int zone, struct arena *a, struct str *out)
+convert_date(enum pack_lexical lexical, struct str in, struct map_zone zone, struct arena *a,
+    struct str *out)
 {
 	struct moment m;
 
@@ -431,8 +445,8 @@ convert_text(struct str in, struct str *out)
 }
 
 const char *
-map_value_convert(
-    enum pack_lexical lexical, struct str in, int zone, struct arena *a, struct str *out)
+map_value_convert(enum pack_lexical lexical, struct str in, struct map_zone zone, struct arena *a,
+    struct str *out)
 {
 	struct str s = str_trim(in);
 	const char *why = convert_text(s, out);

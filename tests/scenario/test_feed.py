@@ -200,6 +200,12 @@ def test_senders(tap):
         auth = {'Authorization': 'Bearer fd_' + 'x' * 43}
         found = g.http('GET', '/fhir/Patient?identifier=U1', headers=auth).json['entry'][0]['resource']
         tap.same(found['name'][0]['family'], 'M\xfcller', 'are read in it')
+        for control, when, offset in (('W1', '20260115', '+01:00'), ('W2', '20260715', '+02:00')):
+            stay = admission(control, control, rest='PV1|1|I%s%s1200\r' % ('|' * 42, when))
+            tap.same(ack_code(c.ask(stay.replace('20260301120000', '20260301'))), 'AA', 'a stay')
+            stays = g.http('GET', '/fhir/Encounter?subject.identifier=' + control, headers=auth).json['entry']
+            tap.same(stays[0]['resource']['period']['start'][-6:], offset,
+                     'times are in the time zone of the sender, summer or winter')
         c.close()
         c = g.mllp('north')
         send(c, text)
