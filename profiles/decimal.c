@@ -1,215 +1,8 @@
 #include "profiles/decimal.h"
 
-#include <assert.h>
-
 #include "base/hash.h"
+#include "profiles/decimal_wide.h"
 #include "profiles/decimal_working.h"
-
-enum {
-	BASE = 1000000000,
-	BASE_DIGITS = 9,
-	WIDE_LIMBS = 2 * DECIMAL_LIMBS + 2,
-	WIDE_DIGITS = 152, /* shifts end here: a limb to spare */
-	EXPONENT_MIN = -DECIMAL_POWER_MAX - DECIMAL_DIGITS + 1,
-};
-
-/* A coefficient while it is worked on. */
-struct wide {
-	uint32_t limb[WIDE_LIMBS];
-	uint32_t n; /* limbs used: the top one is not 0 */
-	int32_t exponent;
-	bool negative;
-	bool sticky; /* something that is not zero stood behind the last digit */
-};
-
-static const uint32_t pow10_of[BASE_DIGITS + 1] = { 1, 10, 100, 1000, 10000, 100000, 1000000,
-	10000000, 100000000, 1000000000 };
-
-static int32_t
-limb_digits(uint32_t limb)
-{
-	int32_t n = 1;
-
-	while (n < BASE_DIGITS && limb >= pow10_of[n])
-		n++;
-	return n;
-}
-
-static int32_t
-count_digits(const uint32_t *limb, uint32_t n)
-{
-	return n == 0 ? 0 : (int32_t)(n - 1) * BASE_DIGITS + limb_digits(limb[n - 1]);
-}
-
-static void
-wide_trim(struct wide *w)
-{
-	while (w->n > 0 && w->limb[w->n - 1] == 0)
-		w->n--;
-}
-
-static void
-wide_of(const struct decimal *d, struct wide *w)
-{
-	memcpy(w->limb, d->limb, d->limbs * sizeof(*d->limb));
-	w->n = d->limbs;
-	w->exponent = d->exponent;
-	w->negative = d->negative;
-	w->sticky = false;
-}
-
-/* Times 10^digits; the exponent is the caller's. */
-static void
-wide_shift_left(struct wide *w, int32_t digits)
-{
-	uint32_t whole = (uint32_t)(digits / BASE_DIGITS), carry = 0;
-	uint64_t by = pow10_of[digits % BASE_DIGITS];
-
-	if (w->n == 0 || digits == 0)
-		return;
-	assert(w->n + whole < WIDE_LIMBS);
-	if (by > 1) {
-		for (uint32_t i = 0; i < w->n; i++) {
-			uint64_t x = w->limb[i] * by + carry;
-
-			carry = (uint32_t)(x / BASE);
-			w->limb[i] = (uint32_t)(x % BASE);
-		}
-		if (carry)
-			w->limb[w->n++] = carry;
-	}
-	if (whole) {
-		memmove(w->limb + whole, w->limb, w->n * sizeof(*w->limb));
-		memset(w->limb, 0, whole * sizeof(*w->limb));
-		w->n += whole;
-	}
-}
-
-static bool
-any(const uint32_t *limb, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++)
-		if (limb[i])
-			return true;
-	return false;
-}
-
-/* What was cut off, against half a unit of the last digit that stays. */
-enum rest {
-	REST_NONE,
-	REST_BELOW,
-	REST_HALF,
-	REST_ABOVE,
-};
-
-/* Cut digits off; says what they were. */
-static enum rest
-wide_shift_right(struct wide *w, int32_t digits)
-{
-	uint32_t whole = (uint32_t)(digits - 1) / BASE_DIGITS, by, rest, n, half;
-	bool below;
-
-	if (digits > (int32_t)w->n * BASE_DIGITS) {
-		below = w->n > 0 || w->sticky;
-		w->n = 0;
-		return below ? REST_BELOW : REST_NONE;
-	}
-	/* the digit to round by stays in the lowest limb for now: 1 to 9 of them go */
-	by = pow10_of[digits - (int32_t)whole * BASE_DIGITS];
-	below = w->sticky || any(w->limb, whole);
-	n = w->n - whole;
-	memmove(w->limb, w->limb + whole, n * sizeof(*w->limb));
-	rest = 0;
-	for (uint32_t i = n; i-- > 0;) {
-		uint64_t x = (uint64_t)rest * BASE + w->limb[i];
-
-		w->limb[i] = (uint32_t)(x / by);
-		rest = (uint32_t)(x % by);
-	}
-	w->n = n;
-	wide_trim(w);
-	half = by / 2;
-	if (rest == 0 && !below)
-		return REST_NONE;
-	if (rest == half && !below)
-		return REST_HALF;
-	return rest < half ? REST_BELOW : REST_ABOVE;
-}
-
-static bool
-rounds_up(const struct wide *w, enum rest rest, enum decimal_rounding how)
-{
-	bool odd = w->n > 0 && w->limb[0] % 2;
-
-	if (rest == REST_NONE)
-		return false;
-	switch (how) {
-	case DECIMAL_HALF_EVEN:
-		return rest == REST_ABOVE || (rest == REST_HALF && odd);
-	case DECIMAL_HALF_AWAY:
-		return rest >= REST_HALF;
-	case DECIMAL_HALF_UP:
-		return rest == REST_ABOVE || (rest == REST_HALF && !w->negative);
-	case DECIMAL_DOWN:
-		return false;
-	case DECIMAL_FLOOR:
-		return w->negative;
-	case DECIMAL_CEILING:
-		return !w->negative;
-	}
-	return false;
-}
-
-static void
-wide_increment(struct wide *w)
-{
-	for (uint32_t i = 0; i < w->n; i++) {
-		if (++w->limb[i] < BASE)
-			return;
-		w->limb[i] = 0;
-	}
-	w->limb[w->n++] = 1;
-}
-
-/* Cut digits off, rounded; at least one is. */
-static void
-wide_round(struct wide *w, int32_t digits, enum decimal_rounding how)
-{
-	enum rest rest = wide_shift_right(w, digits);
-
-	w->exponent += digits;
-	w->sticky = false;
-	if (rounds_up(w, rest, how))
-		wide_increment(w);
-}
-
-/* The number as a decimal of so many digits. */
-static int
-settle(struct wide *w, int32_t digits, struct decimal *out)
-{
-	int32_t have, cut;
-
-	wide_trim(w);
-	have = count_digits(w->limb, w->n);
-	cut = have - digits;
-	if (cut < EXPONENT_MIN - w->exponent)
-		cut = EXPONENT_MIN - w->exponent;
-	if (cut > 0) {
-		wide_round(w, cut, DECIMAL_HALF_EVEN);
-		have = count_digits(w->limb, w->n);
-		if (have > digits) /* 999 became 1000 */
-			wide_round(w, have - digits, DECIMAL_DOWN);
-		have = count_digits(w->limb, w->n);
-	}
-	if (have > 0 && w->exponent + have - 1 > DECIMAL_POWER_MAX)
-		return -1;
-	memset(out, 0, sizeof(*out));
-	memcpy(out->limb, w->limb, w->n * sizeof(*w->limb));
-	out->limbs = (uint8_t)w->n;
-	out->exponent = w->exponent > DECIMAL_POWER_MAX ? DECIMAL_POWER_MAX : w->exponent;
-	out->negative = w->negative && w->n > 0;
-	return 0;
-}
 
 struct decimal
 decimal_of(int64_t value)
@@ -220,204 +13,6 @@ decimal_of(int64_t value)
 	for (; left; left /= BASE)
 		d.limb[d.limbs++] = (uint32_t)(left % BASE);
 	return d;
-}
-
-/* What a number's text is made of. */
-struct scanned {
-	char digit[DECIMAL_DIGITS];
-	int32_t digits;	 /* significant ones */
-	int32_t points;	 /* digits of the fraction */
-	int32_t written; /* digits, with leading zeros */
-	int32_t power;
-	bool negative;
-};
-
-enum {
-	SCAN_DIGITS = 1 << 20, /* of fraction and leading zeros: more is refused */
-};
-
-static bool
-is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static size_t
-scan_digits(struct str s, size_t i, struct scanned *n, bool fraction)
-{
-	for (; i < s.len && is_digit(s.p[i]) && n->written < SCAN_DIGITS; i++) {
-		n->written++;
-		n->points += fraction;
-		if (n->digits == 0 && s.p[i] == '0')
-			continue;
-		if (n->digits < DECIMAL_DIGITS)
-			n->digit[n->digits] = s.p[i];
-		if (n->digits <= DECIMAL_DIGITS)
-			n->digits++;
-	}
-	return i;
-}
-
-/* An exponent behind the 'e' at i. Returns the end, or i when there is none. */
-static size_t
-scan_exponent(struct str s, size_t i, struct scanned *n)
-{
-	size_t at = i + 1;
-	bool negative = at < s.len && s.p[at] == '-';
-
-	if (at < s.len && (s.p[at] == '-' || s.p[at] == '+'))
-		at++;
-	if (at >= s.len || !is_digit(s.p[at]))
-		return i;
-	for (; at < s.len && is_digit(s.p[at]); at++)
-		if (n->power < SCAN_DIGITS * 4)
-			n->power = n->power * 10 + (s.p[at] - '0');
-	if (negative)
-		n->power = -n->power;
-	return at;
-}
-
-static bool
-scan_number(struct str s, struct scanned *n)
-{
-	size_t i = s.len > 0 && (s.p[0] == '-' || s.p[0] == '+'), from;
-
-	n->digits = n->points = n->written = n->power = 0;
-	n->negative = i && s.p[0] == '-';
-	i = scan_digits(s, from = i, n, false);
-	if (i == from)
-		return false;
-	if (i < s.len && s.p[i] == '.') {
-		i = scan_digits(s, from = i + 1, n, true);
-		if (i == from)
-			return false;
-	}
-	if (i < s.len && (s.p[i] == 'e' || s.p[i] == 'E'))
-		i = scan_exponent(s, i, n);
-	return i == s.len || n->written >= SCAN_DIGITS;
-}
-
-/* The coefficient from its digits, nine a limb, from the end. */
-static void
-pack_digits(const struct scanned *n, struct decimal *out)
-{
-	for (int32_t end = n->digits; end > 0; end -= BASE_DIGITS) {
-		uint32_t limb = 0;
-
-		for (int32_t i = end > BASE_DIGITS ? end - BASE_DIGITS : 0; i < end; i++)
-			limb = limb * 10 + (uint32_t)(n->digit[i] - '0');
-		out->limb[out->limbs++] = limb;
-	}
-}
-
-int
-decimal_parse(struct str text, struct decimal *out, struct error *err)
-{
-	struct scanned n;
-	int64_t exponent;
-
-	if (!scan_number(text, &n))
-		return error_set(err, ERROR_INVALID, "this is not a decimal number");
-	exponent = (int64_t)n.power - n.points;
-	if (n.digits > DECIMAL_DIGITS || n.written >= SCAN_DIGITS)
-		return error_set(
-		    err, ERROR_LIMIT, "a decimal has at most %d digits", DECIMAL_DIGITS);
-	if (n.digits == 0) {
-		exponent = exponent < EXPONENT_MIN ? EXPONENT_MIN : exponent;
-		exponent = exponent > DECIMAL_POWER_MAX ? DECIMAL_POWER_MAX : exponent;
-	} else if (exponent + n.digits - 1 > DECIMAL_POWER_MAX ||
-		   exponent + n.digits - 1 < -DECIMAL_POWER_MAX) {
-		return error_set(err, ERROR_LIMIT, "a decimal lies between 10^-%d and 10^%d",
-		    DECIMAL_POWER_MAX, DECIMAL_POWER_MAX);
-	}
-	memset(out, 0, sizeof(*out));
-	out->exponent = (int32_t)exponent;
-	pack_digits(&n, out);
-	out->negative = n.negative && out->limbs > 0;
-	return 0;
-}
-
-int32_t
-decimal_digits(const struct decimal *d)
-{
-	return d->limbs ? count_digits(d->limb, d->limbs) : 1;
-}
-
-int32_t
-decimal_places(const struct decimal *d)
-{
-	return d->exponent < 0 ? -d->exponent : 0;
-}
-
-int32_t
-decimal_magnitude(const struct decimal *d)
-{
-	return d->exponent + decimal_digits(d) - 1;
-}
-
-/* The coefficient's digits; returns how many. */
-static size_t
-put_digits(const struct decimal *d, char *out)
-{
-	size_t n = (size_t)decimal_digits(d), at = n;
-
-	if (d->limbs == 0)
-		out[0] = '0';
-	for (uint32_t i = 0; i < d->limbs; i++) {
-		uint32_t limb = d->limb[i];
-
-		for (int k = 0; k < BASE_DIGITS && at > 0; k++, limb /= 10)
-			out[--at] = (char)('0' + limb % 10);
-	}
-	return n;
-}
-
-size_t
-decimal_format(const struct decimal *d, char out[DECIMAL_TEXT])
-{
-	char digit[DECIMAL_DIGITS];
-	size_t n = put_digits(d, digit), at = 0, points = (size_t)decimal_places(d);
-
-	if (d->negative)
-		out[at++] = '-';
-	if (points >= n) {
-		out[at++] = '0';
-		out[at++] = '.';
-		memset(out + at, '0', points - n);
-		at += points - n;
-		memcpy(out + at, digit, n);
-		return at + n;
-	}
-	memcpy(out + at, digit, n - points);
-	at += n - points;
-	if (points) {
-		out[at++] = '.';
-		memcpy(out + at, digit + n - points, points);
-		return at + points;
-	}
-	if (d->limbs && d->exponent > 0) {
-		memset(out + at, '0', (size_t)d->exponent);
-		at += (size_t)d->exponent;
-	}
-	return at;
-}
-
-size_t
-decimal_format_canonical(const struct decimal *d, char out[DECIMAL_TEXT])
-{
-	struct decimal short_one = *d;
-
-	decimal_strip_fraction(&short_one);
-	return decimal_format(&short_one, out);
-}
-
-struct str
-decimal_text(const struct decimal *d, struct arena *a)
-{
-	char text[DECIMAL_TEXT];
-	size_t n = decimal_format(d, text);
-
-	return str_dup(a, str_of(text, n));
 }
 
 /* Zeros at the end of the coefficient, at most `most`. */
@@ -641,7 +236,7 @@ add_signed(const struct decimal *a, const struct decimal *b, bool b_negative, in
 		align(&y, &x);
 	if (x.negative == y.negative) {
 		add_limbs(&x, &y);
-		return settle(&x, digits, out);
+		return wide_settle(&x, digits, out);
 	}
 	order = compare_limbs(x.limb, x.n, y.limb, y.n);
 	z.exponent = x.exponent;
@@ -651,7 +246,7 @@ add_signed(const struct decimal *a, const struct decimal *b, bool b_negative, in
 		subtract_limbs(&y, &x, &z);
 	else
 		subtract_limbs(&x, &y, &z);
-	return settle(&z, digits, out);
+	return wide_settle(&z, digits, out);
 }
 
 int
@@ -702,7 +297,7 @@ decimal_multiply_to(
 	w.exponent = a->exponent + b->exponent;
 	w.negative = a->negative != b->negative;
 	w.sticky = false;
-	return settle(&w, digits, out);
+	return wide_settle(&w, digits, out);
 }
 
 int
@@ -824,7 +419,7 @@ decimal_divide_to(
 	q.exponent = a->exponent - shift - b->exponent;
 	q.negative = a->negative != b->negative;
 	q.sticky = rest.n > 0;
-	if (settle(&q, digits, out))
+	if (wide_settle(&q, digits, out))
 		return -1;
 	decimal_strip_fraction(out);
 	return 0;
@@ -872,7 +467,7 @@ decimal_div(const struct decimal *a, const struct decimal *b, struct decimal *ou
 
 	if (divide_whole(a, b, &q, &rest) || count_digits(q.limb, q.n) > DECIMAL_DIGITS)
 		return -1;
-	return settle(&q, DECIMAL_DIGITS, out);
+	return wide_settle(&q, DECIMAL_DIGITS, out);
 }
 
 int
@@ -882,7 +477,7 @@ decimal_mod(const struct decimal *a, const struct decimal *b, struct decimal *ou
 
 	if (divide_whole(a, b, &q, &rest))
 		return -1;
-	return settle(&rest, DECIMAL_DIGITS, out);
+	return wide_settle(&rest, DECIMAL_DIGITS, out);
 }
 
 void
@@ -914,7 +509,7 @@ decimal_round(
 		return 0;
 	wide_of(d, &w);
 	wide_round(&w, -places - d->exponent, how);
-	return settle(&w, DECIMAL_DIGITS, out);
+	return wide_settle(&w, DECIMAL_DIGITS, out);
 }
 
 int
@@ -923,7 +518,7 @@ decimal_round_to(const struct decimal *d, int32_t digits, struct decimal *out)
 	struct wide w;
 
 	wide_of(d, &w);
-	return settle(&w, digits, out);
+	return wide_settle(&w, digits, out);
 }
 
 int

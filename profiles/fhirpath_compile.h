@@ -51,6 +51,10 @@ uint32_t compile_tree(
 uint32_t compile_apart(
     struct compiler *c, const struct syntax *s, const struct known *this, struct known *out);
 
+/* A name: an element of what is left of it, or of $this, or a type. */
+uint32_t compile_name(
+    struct compiler *c, const struct syntax *s, const struct known *this, struct known *out);
+
 /* A call: name(…), left of it its input. */
 uint32_t compile_call(
     struct compiler *c, const struct syntax *s, const struct known *this, struct known *out);
@@ -67,6 +71,10 @@ uint32_t compile_add_literal(struct compiler *c, enum fhirpath_kind kind, struct
 /* Compile the regular expression of a call whose pattern is a literal. False
  * with c->err set. */
 bool compile_pattern(struct compiler *c, const struct syntax *s, struct op *op);
+
+/* Room for one more in an array of the program; false past the limit. */
+bool
+compile_make_room(struct compiler *c, void *array, uint32_t count, uint32_t *room, size_t size);
 
 /* Put count numbers into the program's lists; where they start, or NO_OP. */
 uint32_t compile_add_list(struct compiler *c, const uint32_t *numbers, uint32_t count);

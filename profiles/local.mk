@@ -5,10 +5,13 @@ libprofiles_a_SOURCES = \
 	profiles/fhirpath_code.c profiles/fhirpath_compile.c profiles/fhirpath_compile.h \
 	profiles/fhirpath_convert.c profiles/fhirpath_equal.c \
 	profiles/fhirpath_eval.c profiles/fhirpath_eval.h profiles/fhirpath_explain.c \
-	profiles/fhirpath_definition.c profiles/fhirpath_fhir.c profiles/fhirpath_terms.c profiles/fhirpath_functions.c \
+	profiles/fhirpath_definition.c profiles/fhirpath_fhir.c profiles/fhirpath_terms.c \
+	profiles/fhirpath_functions.c \
 	profiles/fhirpath_known.c profiles/fhirpath_lex.c profiles/fhirpath_lex.h \
 	profiles/fhirpath_loop.c profiles/fhirpath_moment.c profiles/fhirpath_moment.h \
-	profiles/fhirpath_operators.c profiles/fhirpath_path.c profiles/fhirpath_regex.c profiles/fhirpath_resolve.c \
+	profiles/fhirpath_names.c \
+	profiles/fhirpath_operators.c profiles/fhirpath_path.c \
+	profiles/fhirpath_regex.c profiles/fhirpath_resolve.c \
 	profiles/fhirpath_set.c profiles/fhirpath_set.h \
 	profiles/fhirpath_syntax.c profiles/fhirpath_syntax.h \
 	profiles/fhirpath_text.c profiles/fhirpath_value.c profiles/fhirpath_value.h \
@@ -20,7 +23,8 @@ libprofiles_a_SOURCES = \
 	profiles/package.c profiles/package.h \
 	profiles/record.c profiles/record.h profiles/record_build.c profiles/record_build.h \
 	profiles/lexical.c profiles/lexical.h \
-	profiles/decimal.c profiles/decimal.h profiles/decimal_math.c \
+	profiles/decimal.c profiles/decimal.h profiles/decimal_math.c profiles/decimal_text.c \
+	profiles/decimal_wide.c profiles/decimal_wide.h \
 	profiles/decimal_working.h profiles/quantity.c profiles/quantity.h \
 	profiles/ucum.c profiles/ucum.h profiles/ucum_convert.c profiles/ucum_parse.c \
 	profiles/ucum_table.c profiles/ucum_table.h \
