@@ -16,6 +16,7 @@ const struct command cli_commands[] = {
 	{ "export", cmd_export, "write what is in the store to files" },
 	{ "backup", cmd_backup, "copy the store, also while a gateway runs" },
 	{ "purge", cmd_purge, "remove a resource and its history for good" },
+	{ "explain", cmd_explain, "tell how a search is carried out" },
 	{ "token", cmd_token, "make a bearer token for a sender" },
 	{ "audit", cmd_audit, "check or show the audit trail" },
 	{ "deadletter", cmd_deadletter, "list, show, replay and drop messages that were refused" },

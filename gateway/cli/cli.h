@@ -36,6 +36,7 @@ command_fn cmd_check;
 command_fn cmd_convert;
 command_fn cmd_coverage;
 command_fn cmd_deadletter;
+command_fn cmd_explain;
 command_fn cmd_fhirpath;
 command_fn cmd_export;
 command_fn cmd_import;

@@ -8,7 +8,7 @@ libgateway_a_SOURCES += \
 	gateway/cli/convert_files.c gateway/cli/convert_files.h \
 	gateway/cli/cmd_backup.c gateway/cli/cmd_export.c gateway/cli/cmd_purge.c \
 	gateway/cli/cmd_import.c \
-	gateway/cli/cmd_fhirpath.c gateway/cli/cmd_pack.c \
+	gateway/cli/cmd_explain.c gateway/cli/cmd_fhirpath.c gateway/cli/cmd_pack.c \
 	gateway/cli/cmd_serve.c
 EXTRA_DIST += gateway/cli/README.md
 dist_man_MANS += man/firedoor.1

@@ -24,6 +24,8 @@ fill_call(struct http_exchange *h, struct fhir_call *c)
 	c->conditions.if_none_exist = http_header_get(head, "If-None-Exist");
 	c->prefer = h->preferences.prefer;
 	c->lenient = h->preferences.lenient;
+	c->explain = http_header_get(head, "X-Firedoor-Explain").len &&
+		     access_may_administer(h->x.sender);
 }
 
 static int

@@ -43,6 +43,7 @@ struct fhir_call {
 	enum prefer_return prefer;
 	bool lenient;		     /* Prefer: handling=lenient */
 	bool may_stream;	     /* the answer may be a source */
+	bool explain;		     /* how a search was carried out is wanted */
 	struct str form;	     /* body of POST _search, percent-encoded */
 	struct str full_url;	     /* of an entry */
 	const struct record *record; /* the body; NULL: none */

@@ -49,6 +49,10 @@ note_params(struct fhir_call *c, const struct query_pair *pairs, uint32_t count)
 	c->param_count = count;
 }
 
+enum {
+	EXPLAIN_MOST = 256 << 10,
+};
+
 /* A search on its way from its parameters to its links. */
 struct search {
 	const struct fhir_service *s;
@@ -411,19 +415,39 @@ parse(struct search *x)
 	return rc;
 }
 
+/* How it was carried out, as findings. */
+static void
+tell_explanation(struct search *x, struct str text)
+{
+	struct str line;
+
+	while (str_split(&text, '\n', &line))
+		if (line.len)
+			findings_add(&x->c->findings, SEVERITY_INFORMATION, "informational",
+			    STR(""), 0, 0, "%.*s", STR_ARG(line));
+}
+
 static int
 find(struct search *x, struct store_reader *r)
 {
 	struct store_query *q = &x->q.store;
+	struct buf explanation;
 	struct error err;
+	int rc;
 
+	buf_init(&explanation, EXPLAIN_MOST);
+	q->explain = x->c->explain ? &explanation : NULL;
 	q->bodiless = true;
 	q->moment = x->from.moment;
 	q->from_row = x->from.row;
 	q->backward = x->from.backward;
 	if (x->from_text.len)
 		q->want_total = false; /* the first page has counted */
-	if (store_search(r, q, x->c->arena, &x->page, &err) != 0)
+	rc = store_search(r, q, x->c->arena, &x->page, &err);
+	if (rc == 0)
+		tell_explanation(x, buf_str(&explanation));
+	buf_release(&explanation);
+	if (rc != 0)
 		return err.kind == ERROR_MISSING
 			   ? call_fail(x->c, 410, "not-found", STR(""), "%s", err.text)
 			   : call_fail_error(x->c, &err);

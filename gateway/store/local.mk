@@ -9,6 +9,7 @@ libgateway_a_SOURCES += \
 	gateway/store/sqlite_clause.c \
 	gateway/store/sqlite_commit.c \
 	gateway/store/sqlite_conn.c \
+	gateway/store/sqlite_explain.c \
 	gateway/store/sqlite_facts.c \
 	gateway/store/sqlite_filter.c \
 	gateway/store/sqlite_guard.c \

@@ -76,6 +76,7 @@ struct sq_conn {
 	unsigned query_ms;
 	const struct sq_names *names; /* NULL: sq_sees() cannot be asked */
 	struct arena inner;	      /* of sq_sees() */
+	uint64_t looked;	      /* rows that looked() was asked of */
 };
 
 /* What the pack's names are called in this file, whose numbers stay when
@@ -257,6 +258,10 @@ int sq_bodies_anew(struct store *s, struct error *err);
 
 /* Make the tables of a new file, in a transaction of the caller's. */
 int sq_layout_make(struct sq_conn *c, struct error *err);
+
+/* Whether the file has this program's layout, and nothing is left to do. Returns
+ * 0, or -1 with *err set: it does not. */
+int sq_layout_check(struct store *s, struct error *err);
 
 /* Refuse layouts that this program does not know. Returns 0, or -1. */
 int sq_layout_accept(const char *path, unsigned version, struct error *err);

@@ -212,6 +212,18 @@ near(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_int(ctx, geo_distance_mm(n[0], n[1], n[2], n[3]) <= n[4]);
 }
 
+/* looked(row): true; counts how often it was asked. */
+static void
+looked(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	struct sq_conn *c = sqlite3_user_data(ctx);
+
+	(void)argc;
+	(void)argv;
+	c->looked++;
+	sqlite3_result_int(ctx, 1);
+}
+
 static int
 add_functions(sqlite3 *db)
 {
@@ -246,6 +258,9 @@ sq_open(struct sq_conn *c, const char *path, int flags, unsigned busy_ms, struct
 	code = sqlite3_open_v2(path, &c->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 	if (code == SQLITE_OK)
 		code = add_functions(c->db);
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(
+		    c->db, "looked", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, c, looked, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = sq_filter_add_function(c);
 	if (code != SQLITE_OK) {

@@ -212,9 +212,10 @@ find_forward(struct including *x, const struct store_include *inc, struct str fa
 	for (uint32_t i = 0; rc == 0 && i < count && !x->cut; i++) {
 		const struct sq_target *t = &targets[i];
 
-		if (t->type == PACK_NONE)
+		if (t->type == PACK_NONE && param < pack_param_count(n->pack))
 			rc = find_url(x, inc, pack_param_at(n->pack, param), t->text, err);
-		else if (inc->target == PACK_NONE || inc->target == t->type)
+		else if (t->type != PACK_NONE &&
+			 (inc->target == PACK_NONE || inc->target == t->type))
 			rc = find_target(x, t->type, t->text, err);
 	}
 	return rc;

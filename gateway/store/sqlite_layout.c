@@ -151,6 +151,25 @@ take_steps(struct sq_conn *c, int64_t version, struct error *err)
 }
 
 int
+sq_layout_check(struct store *s, struct error *err)
+{
+	struct sq_conn *c = &s->conn;
+	int64_t version = 0, row = 0;
+	int left = 1;
+
+	if (read_number(c, "PRAGMA user_version", &version, err) < 0 ||
+	    sq_layout_accept(s->path, (unsigned)version, err) < 0)
+		return -1;
+	if (version == LAYOUT)
+		left = read_number(c, "SELECT row FROM work WHERE name = 'extract'", &row, err);
+	if (left > 0)
+		error_set(err, ERROR_INVALID,
+		    "the store %s is of an older layout: let firedoor serve bring it up to date",
+		    s->path);
+	return left ? -1 : 0;
+}
+
+int
 sq_layout_upgrade(struct store *s, struct error *err)
 {
 	struct sq_conn *c = &s->conn;

@@ -211,6 +211,9 @@ number_of(struct store *s, struct str select, struct str insert, struct str name
 		sqlite3_reset(st);
 		return 0;
 	}
+	*out = 0; /* nothing in this store is of it */
+	if (sqlite3_db_readonly(s->conn.db, "main"))
+		return 0;
 	st = sq_search(&s->conn, insert, err);
 	if (!st)
 		return -1;
@@ -299,7 +302,8 @@ load_names(struct store *s, const struct pack *pack, struct error *err)
 	s->names.type_no = xcalloc(pack_type_count(pack) + 1, sizeof(uint32_t));
 	s->names.param_no = xcalloc(pack_param_count(pack) + STORE_OWN_PARAMS, sizeof(uint32_t));
 	s->names.own = xcalloc(STORE_OWN_PARAMS, sizeof(s->names.own[0]));
-	if (sq_run(&s->conn, SQ_BEGIN, "open the store", err) < 0)
+	if (sq_run(&s->conn, sqlite3_db_readonly(s->conn.db, "main") ? SQ_BEGIN_READ : SQ_BEGIN,
+		"open the store", err) < 0)
 		return -1;
 	if (load_types(s, err) < 0 || load_params(s, err) < 0) {
 		sq_run(&s->conn, SQ_ROLLBACK, "open the store", NULL);
@@ -402,8 +406,8 @@ configure_library(void)
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
 
-struct store *
-store_open(const struct store_options *o, struct error *err)
+static struct store *
+store_new(const struct store_options *o)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct store *s = xcalloc(1, sizeof(*s));
@@ -415,7 +419,31 @@ store_open(const struct store_options *o, struct error *err)
 	s->lock = -1;
 	arena_init(&s->scratch, SCRATCH_BYTES, ARENA_WIPE);
 	sq_pending_init(&s->pending);
+	return s;
+}
+
+struct store *
+store_open(const struct store_options *o, struct error *err)
+{
+	struct store *s = store_new(o);
+
 	if (open_file(s, o, err) < 0) {
+		store_drop(s, false);
+		return NULL;
+	}
+	return s;
+}
+
+struct store *
+store_open_beside(const struct store_options *o, struct error *err)
+{
+	struct store *s = store_new(o);
+	int known = sq_recognise(s->path, err);
+
+	if (known == 0)
+		error_set(err, ERROR_MISSING, "there is no store %s", s->path);
+	if (known <= 0 || sq_open(&s->conn, s->path, SQLITE_OPEN_READONLY, o->busy_ms, err) < 0 ||
+	    sq_layout_check(s, err) < 0 || load_names(s, o->pack, err) < 0) {
 		store_drop(s, false);
 		return NULL;
 	}

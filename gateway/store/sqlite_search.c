@@ -3,6 +3,7 @@
  * tries every clause (sqlite_clause.c) on each. Values are bound, never written
  * into the text.
  */
+#include "base/clock.h"
 #include "gateway/store/sqlite_sql.h"
 
 enum {
@@ -175,6 +176,7 @@ find_part(struct sql *s, const struct store_inner *in, bool merges, struct arena
     uint64_t *total, struct error *err)
 {
 	const struct store_query *q = s->q;
+	int64_t began = q->explain ? clock_monotonic() : 0;
 	struct hits found;
 	struct walk w;
 
@@ -184,8 +186,12 @@ find_part(struct sql *s, const struct store_inner *in, bool merges, struct arena
 	s->type = in->type;
 	if (walk_choose(s, &w, err) < 0 || make_hits(&found, h->most, merges, s->scratch, err) < 0)
 		return -1;
+	if (q->explain)
+		explain_walk(s, &w);
 	if (q->count && find_hits(s, &w, a, &found, err) < 0)
 		return -1;
+	if (q->explain)
+		explain_done(s, found.count, began);
 	if (add_total(s, &w, &found, total, err) < 0)
 		return -1;
 	if (merges)

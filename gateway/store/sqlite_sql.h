@@ -98,6 +98,10 @@ void sql_put_has(struct sql *s, const struct store_test *t);
 
 /* sqlite_walk.c */
 
+enum {
+	WALK_LARGE = 2000, /* a set of rows is counted no further, to choose one */
+};
+
 struct walk {
 	enum {
 		WALK_KEY,  /* the rows of one key */
@@ -118,6 +122,11 @@ int walk_is_short(struct sql *s, const struct walk *w, struct error *err);
 /* FROM and WHERE: the same for the page and the total. joins: what else stands
  * in FROM. */
 void walk_put(struct sql *s, const struct walk *w, const char *joins);
+
+/* sqlite_explain.c: lines of q->explain, when that is wanted. */
+void explain_considered(struct sql *s, const struct store_clause *c, int64_t size);
+void explain_walk(struct sql *s, const struct walk *w);
+void explain_done(struct sql *s, uint32_t found, int64_t began);
 
 /* sqlite_sort.c */
 

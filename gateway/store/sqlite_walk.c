@@ -4,10 +4,6 @@
  */
 #include "gateway/store/sqlite_sql.h"
 
-enum {
-	SAMPLE = 2000, /* a set is counted no further, to choose one */
-};
-
 static int
 sample_key(struct sql *s, struct sq_key key, struct error *err)
 {
@@ -17,7 +13,7 @@ sample_key(struct sql *s, struct sq_key key, struct error *err)
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, key.hash);
-	sqlite3_bind_int64(st, 2, SAMPLE);
+	sqlite3_bind_int64(st, 2, WALK_LARGE);
 	if (sq_step(s->c, st, "look at the index", err) < 0)
 		return -1;
 	size = sqlite3_column_int(st, 0);
@@ -35,7 +31,7 @@ sample_list(struct sql *s, const struct store_clause *c, struct error *err)
 	buf_puts(&s->text, "SELECT count(*) FROM (SELECT 1 FROM (");
 	sql_put_clause_list(s, c);
 	buf_puts(&s->text, ") LIMIT ?)");
-	sql_bind(s, SAMPLE);
+	sql_bind(s, WALK_LARGE);
 	st = sql_prepare(s, err);
 	if (!st || sq_step(s->c, st, "look at the index", err) < 0)
 		return -1;
@@ -50,6 +46,8 @@ consider_key(struct sql *s, struct walk *best, struct sq_key key, const struct s
 {
 	int size = sample_key(s, key, err);
 
+	if (size >= 0)
+		explain_considered(s, clause, size);
 	if (size >= 0 && size < best->size)
 		*best = (struct walk){ WALK_KEY, key, clause, size };
 	return size < 0 ? -1 : 0;
@@ -66,6 +64,8 @@ consider_clause(struct sql *s, struct walk *best, const struct store_clause *c, 
 	if (!c->count || !clause_is_listed(c))
 		return 0;
 	size = sample_list(s, c, err);
+	if (size >= 0)
+		explain_considered(s, c, size);
 	if (size >= 0 && size < best->size)
 		*best = (struct walk){ WALK_LIST, { 0, 0 }, c, size };
 	return size < 0 ? -1 : 0;
@@ -83,7 +83,7 @@ walk_choose(struct sql *s, struct walk *best, struct error *err)
 		*best = (struct walk){ WALK_KEY, key, in->clauses, 0 };
 		return 0;
 	}
-	*best = (struct walk){ WALK_KEY, sq_type_key(s->names, in->type), NULL, SAMPLE };
+	*best = (struct walk){ WALK_KEY, sq_type_key(s->names, in->type), NULL, WALK_LARGE };
 	for (uint32_t i = 0; i < in->count; i++)
 		if (in->clauses[i].count && clause_is_ids(&in->clauses[i])) {
 			*best = (struct walk){ WALK_IDS, { 0, 0 }, NULL, 0 };
@@ -95,7 +95,7 @@ walk_choose(struct sql *s, struct walk *best, struct error *err)
 	if (in->visibility.kind == SEES_COMPARTMENT &&
 	    consider_key(s, best, sq_compartment_key(in->visibility.compartment), NULL, err) < 0)
 		return -1;
-	for (uint32_t i = 0; best->size == SAMPLE && i < in->count; i++) {
+	for (uint32_t i = 0; best->size == WALK_LARGE && i < in->count; i++) {
 		const struct store_clause *c = &in->clauses[i];
 
 		if (c->count == 1 && !c->tests[0].negate && sql_test_key(s, &c->tests[0], &key)) {
@@ -113,9 +113,9 @@ walk_is_short(struct sql *s, const struct walk *w, struct error *err)
 	int size;
 
 	if (w->kind != WALK_KEY || w->size)
-		return w->size < SAMPLE;
+		return w->size < WALK_LARGE;
 	size = sample_key(s, w->key, err);
-	return size < 0 ? -1 : size < SAMPLE;
+	return size < 0 ? -1 : size < WALK_LARGE;
 }
 
 void
@@ -140,6 +140,8 @@ walk_put(struct sql *s, const struct walk *w, const char *joins)
 		buf_puts(&s->text, joins);
 		buf_puts(&s->text, " WHERE ");
 	}
+	if (s->q->explain)
+		buf_puts(&s->text, "looked(v0.row) AND ");
 	sql_put_current(s);
 	sql_put_visible(s, &in->visibility);
 	for (uint32_t i = 0; i < in->count; i++)

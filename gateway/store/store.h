@@ -26,6 +26,7 @@
 #include "mappers/fhir/fhir_json.h"
 #include "profiles/pack.h"
 
+struct buf;
 struct store;
 struct store_filter;
 struct store_reader;
@@ -59,6 +60,12 @@ struct store_options {
  * borrowed.
  */
 struct store *store_open(const struct store_options *o, struct error *err);
+
+/*
+ * Look into the store beside the process that has it open: for a reader, and
+ * nothing else. One of another layout is refused. Returns NULL with *err set.
+ */
+struct store *store_open_beside(const struct store_options *o, struct error *err);
 
 /* Close its readers first. */
 void store_close(struct store *s);
@@ -530,6 +537,8 @@ struct store_query {
 	bool want_total;
 	bool total_if_short; /* count only where that is a matter of few rows */
 	bool bodiless;	     /* as of a history */
+	struct buf *explain; /* not NULL: how it is searched is told there, in lines that
+			      * hold no values */
 	uint64_t from_row;   /* continue behind this row (backward: before it); 0: start */
 	int64_t moment;	     /* 0: now */
 };

@@ -32,6 +32,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/diff.scenario \
 	tests/scenario/everything.scenario \
 	tests/scenario/filter.scenario \
+	tests/scenario/explain.scenario \
 	tests/scenario/formats.scenario \
 	tests/scenario/include.scenario \
 	tests/scenario/cut.scenario \
