@@ -482,10 +482,12 @@ refuse_overlap(struct work *k)
 	}
 	qsort(names, count, sizeof(names[0]), by_name);
 	for (uint32_t i = 1; i < count; i++)
-		if (by_name(&names[i - 1], &names[i]) == 0)
+		if (by_name(&names[i - 1], &names[i]) == 0) {
+			k->w->id_failed = true;
 			return fail(k,
 			    names[i].op > names[i - 1].op ? names[i].op : names[i - 1].op,
 			    ERROR_INVALID, "the transaction writes one resource twice");
+		}
 	return 0;
 }
 

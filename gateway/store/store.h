@@ -354,7 +354,8 @@ struct store_write {
 			     * one resource; id_given is not what was
 			     * found), ERROR_LIMIT (the arena is full) */
 	uint32_t failed_op; /* the op that failed */
-	bool id_failed;	    /* because of id_given: it is not that of what was found */
+	bool id_failed;	    /* because of ids: id_given is not that of what was found, or one
+			     * resource would be written twice */
 	bool link_failed;   /* because of a reference: its target is not there
 			     * (ERROR_INVALID), it is to what is deleted (ERROR_CONFLICT) */
 	bool duplicate;	    /* dedup_key was seen: nothing was done, and

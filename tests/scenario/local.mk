@@ -57,6 +57,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/special.scenario \
 	tests/scenario/tokens.scenario \
 	tests/scenario/system_search.scenario \
+	tests/scenario/transaction_links.scenario \
 	tests/scenario/transaction.scenario \
 	tests/scenario/update.scenario \
 	tests/scenario/words.scenario \
