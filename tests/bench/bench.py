@@ -213,7 +213,7 @@ def bench_mllp():
             after = resident(g.process.pid)
         # Each message leaves a patient behind, and nothing in memory.
         row('resident at the end of it', '%.1f MiB' % after, 'before 256 connections %.1f MiB' % before,
-            '%.2f' % (after / before))
+            '%.2f' % (after / before), '')
 
 
 def bench_convert():
