@@ -73,6 +73,7 @@ open_store(struct offline *o, struct error *err)
 		.extract = stored_values_extract,
 		.extract_ctx = &values,
 		.busy_ms = 200,
+		.reindex = o->reindex,
 	    },
 	    err);
 	stored_values_release(&values);
@@ -95,8 +96,8 @@ open_all(struct offline *o, const char *sender, struct error *err)
 	if (!o->pack)
 		return -1;
 	o->access = access_new(c, o->pack, filter_make, err);
-	if (!o->access || find_sender(o, sender, err) < 0 || open_service(o, err) < 0 ||
-	    open_store(o, err) < 0)
+	if (!o->access || (!o->reindex && find_sender(o, sender, err) < 0) ||
+	    open_service(o, err) < 0 || open_store(o, err) < 0)
 		return -1;
 	o->own = own_params_open(&o->fhir, o->store, &offline_limits, err);
 	if (!o->own)
@@ -110,18 +111,31 @@ open_all(struct offline *o, const char *sender, struct error *err)
 	return o->audit ? 0 : -1;
 }
 
-int
-offline_open(struct offline *o, const struct config *c, const char *sender, struct error *err)
+static int
+open_as(
+    struct offline *o, const struct config *c, const char *sender, bool reindex, struct error *err)
 {
 	uint32_t run;
 
 	random_bytes(&run, sizeof(run));
-	*o = (struct offline){ .config = c };
+	*o = (struct offline){ .config = c, .reindex = reindex };
 	snprintf(o->run, sizeof(o->run), "%06x", run & 0xffffff);
 	if (open_all(o, sender, err) == 0)
 		return 0;
 	offline_close(o);
 	return -1;
+}
+
+int
+offline_open(struct offline *o, const struct config *c, const char *sender, struct error *err)
+{
+	return open_as(o, c, sender, false, err);
+}
+
+int
+offline_reindex(struct offline *o, const struct config *c, struct error *err)
+{
+	return open_as(o, c, NULL, true, err);
 }
 
 void

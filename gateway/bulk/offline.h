@@ -28,6 +28,7 @@ struct offline {
 	char base[128];
 	char run[16]; /* begins the ids of audit entries */
 	uint64_t entries;
+	bool reindex;
 };
 
 /* Limits of records for files, which may be larger than what comes by network. */
@@ -41,6 +42,10 @@ extern const struct record_limits offline_limits;
  */
 int offline_open(struct offline *o, const struct config *c, const char *sender, struct error *err);
 void offline_close(struct offline *o);
+
+/* The same, and the store's index is made anew; without a sender, who may not
+ * write then. */
+int offline_reindex(struct offline *o, const struct config *c, struct error *err);
 
 /* What an audit entry is made of, but for time, sender, protocol and number. */
 struct offline_event {

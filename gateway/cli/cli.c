@@ -15,6 +15,7 @@ const struct command cli_commands[] = {
 	{ "import", cmd_import, "put files of resources into the store" },
 	{ "export", cmd_export, "write what is in the store to files" },
 	{ "backup", cmd_backup, "copy the store, also while a gateway runs" },
+	{ "reindex", cmd_reindex, "make what the store is searched by anew" },
 	{ "purge", cmd_purge, "remove a resource and its history for good" },
 	{ "explain", cmd_explain, "tell how a search is carried out" },
 	{ "token", cmd_token, "make a bearer token for a sender" },

@@ -32,6 +32,7 @@ extern const struct command cli_commands[];
 
 command_fn cmd_audit;
 command_fn cmd_backup;
+command_fn cmd_reindex;
 command_fn cmd_check;
 command_fn cmd_convert;
 command_fn cmd_coverage;

@@ -6,8 +6,7 @@ libgateway_a_SOURCES += \
 	gateway/cli/cmd_convert.c gateway/cli/cmd_deadletter.c gateway/cli/cmd_feeds.c \
 	gateway/cli/convert.c gateway/cli/convert.h \
 	gateway/cli/convert_files.c gateway/cli/convert_files.h \
-	gateway/cli/cmd_backup.c gateway/cli/cmd_export.c gateway/cli/cmd_purge.c \
-	gateway/cli/cmd_import.c \
+	gateway/cli/cmd_backup.c gateway/cli/cmd_export.c gateway/cli/cmd_purge.c \	gateway/cli/cmd_import.c gateway/cli/cmd_reindex.c \
 	gateway/cli/cmd_explain.c gateway/cli/cmd_fhirpath.c gateway/cli/cmd_pack.c \
 	gateway/cli/cmd_serve.c
 EXTRA_DIST += gateway/cli/README.md

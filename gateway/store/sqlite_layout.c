@@ -352,6 +352,18 @@ extract_all(struct extraction *x, struct error *err)
 	return sq_exec(c, "DELETE FROM work WHERE name = 'extract'", "make the index anew", err);
 }
 
+/* No rows, and all to be made. */
+static int
+forget_index(struct sq_conn *c, struct error *err)
+{
+	return sq_exec(c,
+	    "BEGIN; DELETE FROM ix; DELETE FROM string_ix; DELETE FROM date_ix;"
+	    "DELETE FROM tuple; DELETE FROM word; DELETE FROM facts;"
+	    "INSERT OR REPLACE INTO work VALUES ('extract', 0);"
+	    "DELETE FROM note WHERE key = CAST('" STORE_OWN_NOTE "' AS BLOB); COMMIT",
+	    "forget the index", err);
+}
+
 int
 sq_layout_finish(struct store *s, const struct store_options *o, struct error *err)
 {
@@ -362,8 +374,11 @@ sq_layout_finish(struct store *s, const struct store_options *o, struct error *e
 		.s = s, .extract = o->extract, .extract_ctx = o->extract_ctx, .last = s->last_row
 	};
 	int64_t start = clock_monotonic();
-	int rc = read_number(&s->conn, "SELECT row FROM work WHERE name = 'extract'", &x.row, err);
+	int rc;
 
+	if (o->reindex && forget_index(&s->conn, err) < 0)
+		return -1;
+	rc = read_number(&s->conn, "SELECT row FROM work WHERE name = 'extract'", &x.row, err);
 	if (rc <= 0)
 		return rc;
 	if (!o->extract)

@@ -49,6 +49,7 @@ struct store_options {
 	unsigned busy_ms;   /* how long to wait for another process */
 	unsigned query_ms;  /* a search or history may take so long; 0: any time */
 	uint64_t max_bytes; /* the file may grow so large; 0: no limit */
+	bool reindex;	    /* forget the index and make it anew, as for an older file */
 };
 
 /*

@@ -142,6 +142,15 @@ def main():
         g.start()
         tap.same(total(g, 'Patient?eye-color=green'), 5, 'what was imported is found')
 
+        g.stop()
+        done = g.run('reindex', '-c', g.config)
+        tap.ok(done.returncode == 0, 'the index is made anew', done.stderr)
+        g.start()
+        came = wait(g, 'Patient?eye-color=green', 5)
+        tap.ok(set(came) <= {503, 5} and came[-1] == 5, 'it is found again', came)
+        tap.same(total(g, 'Patient?family=F9001'), 1, 'and what the definitions have')
+        tap.same(total(g, 'Observation?subject=Patient/p9000'), 1, 'and references')
+
         tap.same(put(g, expression="Patient.extension.where(url='%s').value" % HAIR).status, 200,
                  'its expression changes')
         g.kill()
