@@ -210,6 +210,22 @@ read_word(const struct parser *p, size_t *i)
 	return str_of(p->in.p + first, *i - first);
 }
 
+/* The name of a constant. Those of value sets and extensions may stand without
+ * quotes, as they are written in prose: %vs-name, %ext-name. */
+static struct str
+read_constant(const struct parser *p, size_t *i)
+{
+	size_t first = *i;
+	struct str word = read_word(p, i);
+
+	if ((str_is(word, "vs") || str_is(word, "ext")) && peek(p, *i) == '-' &&
+	    starts_name(peek(p, *i + 1)))
+		while (starts_name(peek(p, *i)) || is_digit(peek(p, *i)) || peek(p, *i) == '-' ||
+		       (peek(p, *i) == '.' && is_digit(peek(p, *i + 1))))
+			++*i;
+	return str_of(p->in.p + first, *i - first);
+}
+
 static int
 read_symbol(struct parser *p, size_t *i, struct token *t)
 {
@@ -257,10 +273,10 @@ lex_next(struct parser *p)
 	} else if (c == '%') {
 		t.kind = TOKEN_CONSTANT;
 		i++;
-		if (peek(p, i) == '\'' || peek(p, i) == '`')
+		if (peek(p, i) == '\'' || peek(p, i) == '`' || peek(p, i) == '"')
 			rc = read_quoted(p, &i, &t.text);
 		else
-			t.text = read_word(p, &i);
+			t.text = read_constant(p, &i);
 	} else {
 		rc = read_symbol(p, &i, &t);
 	}

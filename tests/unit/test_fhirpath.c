@@ -287,6 +287,8 @@ static const struct row of_patient[] = {
 	{ "generalPractitioner.resolve().id", "dr" },
 	{ "children().count() > 10", "true" },
 	{ "descendants().where($this is HumanName).count()", "3" },
+	{ "%vs-administrative-gender = %`vs-administrative-gender`", "true" },
+	{ "%ext-a.length() = %\"ext-a\".length() and %'ext-a' = %ext-a", "true" },
 	{ "%sct & %`ext-a`", "http://snomed.info/scthttp://hl7.org/fhir/StructureDefinition/a" },
 	{ "$this.conformsTo('http://hl7.org/fhir/StructureDefinition/DomainResource')", "true" },
 	{ "$this.conformsTo('http://x/none')",
