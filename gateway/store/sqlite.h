@@ -324,6 +324,10 @@ int sq_index_add(struct sq_pending *p, const struct sq_names *n, struct arena *s
 int sq_facts_of(const struct sq_names *n, const struct store_index *index, const struct str *texts,
     uint32_t count, struct arena *a, struct str *out);
 
+/* Whether a date of the parameter compares so with from..to. */
+bool sq_facts_date(
+    struct str data, uint32_t param_no, enum store_compare compare, int64_t from, int64_t to);
+
 /* The least or greatest value of a parameter, as memcmp() orders them; it lies
  * in data. false: there is none. */
 bool sq_facts_value(struct str data, uint32_t param_no, bool greatest, struct str *out);

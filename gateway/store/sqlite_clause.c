@@ -40,6 +40,33 @@ clause_is_ids(const struct store_clause *c)
 	return true;
 }
 
+static bool
+clause_is_dates(const struct store_clause *c)
+{
+	for (uint32_t i = 0; i < c->count; i++)
+		if (c->tests[i].kind != TEST_DATE || c->tests[i].negate)
+			return false;
+	return true;
+}
+
+/* Tried on each version: half of all dates may be before or after one, and a page
+ * needs a few. */
+static void
+sql_put_dates(struct sql *s, const struct store_clause *c)
+{
+	buf_puts(&s->text, "(SELECT ");
+	for (uint32_t i = 0; i < c->count; i++) {
+		const struct store_test *t = &c->tests[i];
+
+		buf_printf(&s->text, "%sdate_passes(y.data, ?, ?, ?, ?)", i ? " OR " : "");
+		sql_bind(s, s->names->param_no[t->param]);
+		sql_bind(s, t->compare);
+		sql_bind(s, t->low);
+		sql_bind(s, t->high);
+	}
+	buf_printf(&s->text, " FROM facts y WHERE y.row = v%u.row)", s->at);
+}
+
 void
 sql_put_clause(struct sql *s, const struct store_clause *c)
 {
@@ -53,6 +80,8 @@ sql_put_clause(struct sql *s, const struct store_clause *c)
 			sql_bind_text(s, c->tests[i].value, false);
 		}
 		buf_puts(&s->text, ")");
+	} else if (!s->counting && clause_is_dates(c)) {
+		sql_put_dates(s, c);
 	} else if (clause_is_listed(c) && !clause_is_keyed(c)) {
 		buf_printf(&s->text, "v%u.row IN (", s->at);
 		sql_put_clause_list(s, c);

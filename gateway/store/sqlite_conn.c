@@ -201,6 +201,17 @@ sort_value(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_blob(ctx, out, (int)value.len + 1, SQLITE_TRANSIENT);
 }
 
+/* date_passes(facts.data, param, compare, from, to). */
+static void
+date_passes(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void)argc;
+	sqlite3_result_int(
+	    ctx, sq_facts_date(blob_value(argv[0]), (uint32_t)sqlite3_value_int64(argv[1]),
+		     (enum store_compare)sqlite3_value_int(argv[2]), sqlite3_value_int64(argv[3]),
+		     sqlite3_value_int64(argv[4])));
+}
+
 /* near(latitude, longitude, latitude, longitude, distance). */
 static void
 near(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -243,6 +254,9 @@ add_functions(sqlite3 *db)
 	if (code == SQLITE_OK)
 		code = sqlite3_create_function(
 		    db, "tuple_match", 2, flags, NULL, tuple_match, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(
+		    db, "date_passes", 5, flags, NULL, date_passes, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_create_function(db, "near", 5, flags, NULL, near, NULL, NULL);
 	return code;

@@ -2,7 +2,8 @@
  * Facts: the values of a version by its row, so that an order or an include
  * need not read its body.
  *
- * Of each search parameter the least value and the greatest, of references all.
+ * Of each search parameter the least value and the greatest, of references and
+ * dates all; a date is its low and its high end.
  * Values are encoded so that memcmp() orders them. A row of the table is
  *
  *   length of the entries; entries: parameter, how many, numbers of values;
@@ -63,6 +64,17 @@ encode_number(int64_t n, struct arena *a, struct str *out)
 		p[i] = (uint8_t)bits;
 	*out = str_of((const char *)p, 8);
 	return 0;
+}
+
+static int
+encode_range(int64_t low, int64_t high, struct arena *a, struct str *out)
+{
+	struct str parts[2];
+
+	if (encode_number(low, a, &parts[0]) < 0 || encode_number(high, a, &parts[1]) < 0)
+		return -1;
+	*out = str_concat(a, parts, 2);
+	return out->p ? 0 : -1;
 }
 
 static struct str
@@ -181,6 +193,8 @@ fact_of(const struct sq_names *n, const struct store_index *x, struct str text, 
 		out->all = true;
 		return encode_target(n, text, a, &out->value);
 	case PARAM_DATE:
+		out->all = true;
+		return encode_range(x->low, x->high, a, &out->value);
 	case PARAM_QUANTITY:
 	case PARAM_NUMBER:
 		out->rank = x->kind != type;
@@ -369,6 +383,66 @@ sq_facts_value(struct str data, uint32_t param_no, bool greatest, struct str *ou
 		take_bytes(&data, take_varint(&data));
 	*out = take_bytes(&data, take_varint(&data));
 	return true;
+}
+
+static int64_t
+decode_number(const char *p)
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < 8; i++)
+		bits = bits << 8 | (uint8_t)p[i];
+	return (int64_t)(bits ^ UINT64_C(1) << 63);
+}
+
+/* As put_range() in sqlite_test.c has it. */
+static bool
+range_passes(enum store_compare compare, int64_t low, int64_t high, int64_t from, int64_t to)
+{
+	bool inside = low >= from && high <= to;
+
+	switch (compare) {
+	case COMPARE_EQ:
+		return inside;
+	case COMPARE_NE:
+		return !inside;
+	case COMPARE_GT:
+		return high > to;
+	case COMPARE_LT:
+		return low < from;
+	case COMPARE_GE:
+		return high > to || inside;
+	case COMPARE_LE:
+		return low < from || inside;
+	case COMPARE_SA:
+		return low > to;
+	case COMPARE_EB:
+		return high < from;
+	case COMPARE_AP:
+		return high >= from && low <= to;
+	}
+	return false;
+}
+
+bool
+sq_facts_date(
+    struct str data, uint32_t param_no, enum store_compare compare, int64_t from, int64_t to)
+{
+	struct str numbers;
+	uint32_t count = find_entry(&data, param_no, &numbers), at = 0;
+
+	/* The numbers of one parameter's values grow, as its values do. */
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t number = take_varint(&numbers);
+		struct str value = { NULL, 0 };
+
+		for (; at <= number && data.len; at++)
+			value = take_bytes(&data, take_varint(&data));
+		if (value.len == 16 && range_passes(compare, decode_number(value.p),
+					   decode_number(value.p + 8), from, to))
+			return true;
+	}
+	return false;
 }
 
 static bool

@@ -20,7 +20,9 @@ find_total(struct sql *s, const struct walk *w, uint64_t *total, struct error *e
 
 	sql_restart(s);
 	buf_puts(&s->text, "SELECT count(*)");
+	s->counting = true;
 	walk_put(s, w, "");
+	s->counting = false;
 	st = sql_prepare(s, err);
 	if (!st || sq_step(s->c, st, "count what was searched for", err) < 0)
 		return -1;

@@ -36,7 +36,8 @@ struct sql {
 	unsigned at;		      /* "v" and this is the version that clauses try */
 	struct arena *scratch;
 	int64_t moment;
-	bool failed; /* the scratch arena is full, or there are too many values */
+	bool counting; /* all rows will be tried, not only those up to a page */
+	bool failed;   /* the scratch arena is full, or there are too many values */
 };
 
 /* sqlite_sql.c */
