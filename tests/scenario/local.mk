@@ -54,6 +54,7 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/search.scenario \
 	tests/scenario/search2.scenario \
 	tests/scenario/sort.scenario \
+	tests/scenario/search_page.scenario \
 	tests/scenario/special.scenario \
 	tests/scenario/tokens.scenario \
 	tests/scenario/system_search.scenario \
