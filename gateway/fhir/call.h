@@ -42,6 +42,8 @@ struct fhir_call {
 	struct fhir_conditions conditions;
 	enum prefer_return prefer;
 	bool lenient;		     /* Prefer: handling=lenient */
+	bool collected;		     /* of a Bundle that was no transaction: references in
+				      * it may be to what is elsewhere */
 	bool may_stream;	     /* the answer may be a source */
 	bool explain;		     /* how a search was carried out is wanted */
 	struct str form;	     /* body of POST _search, percent-encoded */

@@ -56,6 +56,7 @@ init_entry(struct fhir_batch *b, const struct record *r, uint32_t entry, bool le
 	b->count++;
 	call_init(c, b->arena);
 	c->lenient = lenient;
+	c->collected = true;
 	c->full_url = record_value(r, p, entry, STR("fullUrl"));
 	keep(b->service, r, resource + 1, c);
 	return write_check(b->service, c) == 0 ? 0 : batch_fail_by(b, c);

@@ -72,7 +72,8 @@ check_reference(struct walk *w, uint32_t node)
 
 	if (!text.len || text.p[0] == '#' || (w->find && w->find(w->ctx, text, &entry)))
 		return 0;
-	if (w->find && (str_starts(text, STR("urn:uuid:")) || str_starts(text, STR("urn:oid:"))))
+	if (w->find && !w->c->collected &&
+	    (str_starts(text, STR("urn:uuid:")) || str_starts(text, STR("urn:oid:"))))
 		return call_fail(w->c, 400, "not-found", path_in_resource(w, node),
 		    "the reference is to no entry of the Bundle: none has this fullUrl and is "
 		    "written");
