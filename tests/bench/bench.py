@@ -136,44 +136,7 @@ def bench_format(name, program):
         out = subprocess.run([os.path.join(PROGRAMS, program)] + run, stdout=subprocess.PIPE, check=True)
         print(out.stdout.decode().rstrip())
     shutil.rmtree(folder)
-    bench_convert_suite(program)
-
-
-def bench_convert_suite(program):
-    """All messages of the suite that have maps, against python3-hl7's parse of the
-    same, which makes a tree and nothing more."""
-    files = sorted(glob.glob(os.path.join(SUITES, 'hl7v2', '*.hl7')))
-    if not files:
-        return no_row('the HL7 v2 suite to FHIR', 'the suite is not here')
-    out = subprocess.run([program, os.environ['FIREDOOR_PACK'], os.environ['FIREDOOR_MAPS']] + files,
-                         stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
-    used = [line.split('\t')[0] for line in out[:-1]]
-    read, converted = (float(x.split()[0]) for x in out[-1].split('\t')[2:4])
-    reference = subprocess.run(['/usr/bin/python3', '-c', PYTHON_HL7] + used, stdout=subprocess.PIPE,
-                               stderr=subprocess.DEVNULL)
-    theirs = float(reference.stdout or 0)
-    if not theirs:
-        return no_row('the HL7 v2 suite to FHIR', 'python3-hl7 is not installed')
-    for name, rate, aim in (('ER7 read', read, ''), ('ER7 to a Bundle', converted, '')):
-        row('%s, %d messages of the suite' % (name, len(used)), '%d/s' % rate,
-            'python3-hl7, parse alone %d/s' % theirs, '%.1f' % (rate / theirs), aim)
-
-
-PYTHON_HL7 = '''
-import sys, time, hl7
-texts = []
-for name in sys.argv[1:]:
-    with open(name, 'rb') as f:
-        text = f.read().decode('latin-1').replace('\\r\\n', '\\r').replace('\\n', '\\r')
-    texts.append(text[text.index('MSH'):])
-began = time.process_time()
-n = 0
-while time.process_time() - began < 3:
-    for text in texts:
-        hl7.parse(text)
-    n += len(texts)
-print(n / (time.process_time() - began))
-'''
+    return None
 
 
 def bench_read():
@@ -228,7 +191,44 @@ def bench_convert():
         [program, os.environ['FIREDOOR_PACK'], os.environ['FIREDOOR_MAPS'], path], stdout=subprocess.PIPE, check=True)
     print(out.stdout.decode().rstrip())
     shutil.rmtree(folder)
-    return None
+    bench_convert_suite(program)
+
+
+def bench_convert_suite(program):
+    """All messages of the suite that have maps, against python3-hl7's parse of the
+    same, which makes a tree and nothing more."""
+    files = sorted(glob.glob(os.path.join(SUITES, 'hl7v2', '*.hl7')))
+    if not files:
+        return no_row('the HL7 v2 suite to FHIR', 'the suite is not here')
+    out = subprocess.run([program, os.environ['FIREDOOR_PACK'], os.environ['FIREDOOR_MAPS']] + files,
+                         stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
+    used = [line.split('\t')[0] for line in out[:-1]]
+    read, converted = (float(x.split()[0]) for x in out[-1].split('\t')[2:4])
+    reference = subprocess.run(['/usr/bin/python3', '-c', PYTHON_HL7] + used, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    theirs = float(reference.stdout or 0)
+    if not theirs:
+        return no_row('the HL7 v2 suite to FHIR', 'python3-hl7 is not installed')
+    for name, rate, aim in (('ER7 read', read, ''), ('ER7 to a Bundle', converted, '')):
+        row('%s, %d messages of the suite' % (name, len(used)), '%d/s' % rate,
+            'python3-hl7, parse alone %d/s' % theirs, '%.1f' % (rate / theirs), aim)
+
+
+PYTHON_HL7 = '''
+import sys, time, hl7
+texts = []
+for name in sys.argv[1:]:
+    with open(name, 'rb') as f:
+        text = f.read().decode('latin-1').replace('\\r\\n', '\\r').replace('\\n', '\\r')
+    texts.append(text[text.index('MSH'):])
+began = time.process_time()
+n = 0
+while time.process_time() - began < 3:
+    for text in texts:
+        hl7.parse(text)
+    n += len(texts)
+print(n / (time.process_time() - began))
+'''
 
 
 def timings(*command):

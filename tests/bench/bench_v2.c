@@ -1,13 +1,13 @@
 /*
- * bench_v2 PACK MAPS FILE… - HL7 v2 to FHIR in memory: messages a second of
- * reading ER7 alone, and of the whole conversion to a Bundle. Of several files
+ * bench_v2 PACK MAPS FILE… - HL7 v2 to FHIR in memory: messages a second, in processor time,
+ * of reading ER7 alone, and of the whole conversion to a Bundle. Of several files
  * the last line tells all of them together, each as often as the others.
  */
 #include <stdio.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/finding.h"
@@ -37,17 +37,27 @@ one(const struct map_set *set, struct str text, struct arena *a)
 	return !set || map_convert(set, &m, NULL, a, &builder, &r, &coverage, &f) == 0;
 }
 
+/* Other work on the machine counts for nobody. */
+static int64_t
+processor_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 static double
 rate(const struct map_set *set, struct str text, struct arena *a)
 {
-	int64_t start = clock_monotonic(), now;
+	int64_t start = processor_time(), now;
 	unsigned n = 0;
 
 	do {
 		for (int i = 0; i < 10; i++)
 			one(set, text, a);
 		n += 10;
-		now = clock_monotonic();
+		now = processor_time();
 	} while (now - start < measured_us);
 	return n * 1e6 / (double)(now - start);
 }
