@@ -20,8 +20,9 @@
  * parameters and its invariant dom-3 need it. `resolve() is T` fetches
  * nothing where Reference.type, the text of the reference ("Patient/1",
  * "http://x/fhir/Patient/1/_history/2") or the contained resource that "#id"
- * names tells the type. %vs-name and %ext-name need no quotes. hasExtension(url), which one of R4's search parameters
- * uses and no specification defines, is extension(url).exists().
+ * names tells the type. %vs-name and %ext-name need no quotes.
+ * hasExtension(url), which one of R4's search parameters uses and no
+ * specification defines, is extension(url).exists().
  */
 #ifndef PROFILES_FHIRPATH_H
 #define PROFILES_FHIRPATH_H

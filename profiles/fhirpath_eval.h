@@ -12,7 +12,7 @@
 
 enum {
 	QUANTITY_STEPS = 32,  /* that reading, converting, comparing two counts for */
-	EVAL_ITEMS = 4000000, /* on the stack */
+	EVAL_ITEMS = 1 << 22, /* on the stack, whose room doubles */
 	EVAL_RECORDS = 1000,  /* that the host gives */
 };
 
