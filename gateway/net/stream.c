@@ -695,4 +695,7 @@ stream_start(struct stream *s, struct loop *l, int fd, const struct address *pee
 		abort();
 	enter(s, STREAM_HANDSHAKE);
 	loop_timer_set(l, &s->timer, handshake_timeout);
+	/* A client speaks first, once it is connected. */
+	if (!SSL_is_server(s->ssl))
+		event_add(&s->write_event, NULL);
 }

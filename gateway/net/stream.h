@@ -91,7 +91,7 @@ struct stream {
 };
 
 /*
- * Begin on an accepted socket, which becomes the stream's. kind is for
+ * Begin on an accepted socket, or one that connects, which becomes the stream's. kind is for
  * loop_find_connection(), which gives s. tls may be NULL. Times are ms.
  */
 void stream_start(struct stream *s, struct loop *l, int fd, const struct address *peer,

@@ -7,10 +7,13 @@ from gateway import segment
 
 
 class Destination:
-    """A system that takes messages: answers as `code` of it says; None: not at all."""
+    """A system that takes messages: answers as `code` of it says; None: not at all.
+    With an ssl.SSLContext it speaks TLS; `peers` are the certificates shown to it."""
 
-    def __init__(self, code, port=0):
+    def __init__(self, code, port=0, tls=None):
         self.code = code
+        self.tls = tls
+        self.peers = []
         self.got = []
         self.listener = socket.create_server(('127.0.0.1', port))
         self.port = self.listener.getsockname()[1]
@@ -27,6 +30,12 @@ class Destination:
             threading.Thread(target=self.talk, args=(s,), daemon=True).start()
 
     def talk(self, s):
+        if self.tls:
+            try:
+                s = self.tls.wrap_socket(s, server_side=True)
+            except OSError:
+                return
+            self.peers.append(s.getpeercert())
         got = b''
         while True:
             try:

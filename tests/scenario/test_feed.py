@@ -5,7 +5,11 @@
 systems."""
 import hashlib
 import os
+import shutil
+import ssl
+import subprocess
 import sys
+import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from gateway import Gateway, Tap, ack_code, need_pack, segment  # noqa: E402
@@ -173,6 +177,63 @@ def test_routes(tap):
     silent.close()
 
 
+def make_certificates(folder):
+    """A CA, and what it signed for a server and a client; and another CA."""
+    def run(*a):
+        subprocess.run(['openssl'] + list(a), check=True, capture_output=True, cwd=folder)
+
+    for ca in ('ca', 'other'):
+        run('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', ca + '.key',
+            '-out', ca + '.pem', '-subj', '/CN=' + ca, '-days', '2')
+    for name in ('lab.example', 'hub.example'):
+        run('req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', name + '.key',
+            '-out', name + '.csr', '-subj', '/CN=' + name)
+        with open(os.path.join(folder, 'names'), 'w') as f:
+            f.write('subjectAltName=DNS:%s\n' % name)
+        run('x509', '-req', '-in', name + '.csr', '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial',
+            '-out', name + '.pem', '-days', '2', '-extfile', 'names')
+
+
+def test_tls(tap):
+    """A destination is reached by TLS only when its certificate is right, and is
+    shown ours."""
+    folder = tempfile.mkdtemp(prefix='firedoor-feed-')
+    make_certificates(folder)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(folder, 'lab.example.pem'), os.path.join(folder, 'lab.example.key'))
+    context.load_verify_locations(os.path.join(folder, 'ca.pem'))
+    context.verify_mode = ssl.CERT_REQUIRED
+    lab = Destination(lambda control: 'AA', tls=context)
+
+    def destination(name, ca, server_name):
+        return ('  - name: %s\n    address: 127.0.0.1:%d\n    retry: {first: 50 ms, most: 100 ms}\n'
+                '    tls: {ca: %s/%s.pem, certificate: %s/hub.example.pem, key: %s/hub.example.key, server_name: %s}\n' % (
+                    name, lab.port, folder, ca, folder, folder, server_name))
+
+    g = Gateway(destinations=destination('right', 'ca', 'lab.example') + destination('stranger', 'other', 'lab.example') +
+                destination('misnamed', 'ca', 'somebody.example'),
+                routes='  - to: right\n  - to: [stranger, misnamed]\n    when: MSH-10 = T2\n')
+    with g:
+        c = g.mllp()
+        tap.same(msa(c.ask(admission('T1', 'T1'))), ['AA', 'T1'], 'a message for a destination by TLS')
+        tap.ok(wait_for(lambda: lab.got == ['T1']), 'arrives', lab.got)
+        tap.same([dict(x[0] for x in p['subject'])['commonName'] for p in lab.peers[:1]], ['hub.example'],
+                 'and the destination was shown our certificate')
+        c.ask(admission('T2', 'T2'))
+
+        def state():
+            return {q['name']: q for q in g.http('GET', '/admin/queues').json['queues']}
+
+        tap.ok(wait_for(lambda: all(state()[n]['retries'] > 1 for n in ('stranger', 'misnamed'))),
+               'who is not who they should be is tried again', state())
+        tap.same([state()[n]['waiting'] for n in ('stranger', 'misnamed')], [1, 1], 'and sent nothing')
+        tap.same(lab.got.count('T2'), 1, 'the right one has it once')
+        tap.same(g.stop(), 0, 'the gateway stops well')
+    g.close()
+    lab.close()
+    shutil.rmtree(folder)
+
+
 def test_senders(tap):
     """What `feeds` says of a sender holds over what its listener says."""
     g = Gateway(
@@ -229,6 +290,7 @@ def main():
     g.close()
     test_senders(tap)
     test_routes(tap)
+    test_tls(tap)
     tap.done()
 
 
