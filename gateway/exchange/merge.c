@@ -37,39 +37,109 @@ is_nested(const struct pack *p, uint32_t element)
 	return !(e->flags & ELEMENT_REPEATS) && pack_type_at(p, e->type)->kind == PACK_BACKBONE;
 }
 
-static void
-merge_children(struct record_builder *b, const struct record *said, uint32_t n,
-    const struct record *old, uint32_t o, uint32_t narrative)
+/* What the message says of an element of this entry beside its value. */
+struct merge {
+	struct record_builder *b;
+	const struct record *said, *old;
+	const struct map_notes *notes;
+	struct str full_url;
+	uint32_t narrative;
+};
+
+/* Whether the entry's element (or another type of its choice) is noted. */
+static bool
+is_noted(const struct merge *m, uint32_t element, bool deleted)
 {
+	const struct pack *p = m->b->pack;
+	const struct pack_element *e = pack_element_at(p, element), *f;
+
+	for (uint32_t i = 0; m->notes && i < m->notes->count; i++) {
+		const struct map_note *n = &m->notes->items[i];
+
+		f = pack_element_at(p, n->element);
+		if (n->deleted == deleted && str_eq(n->full_url, m->full_url) &&
+		    (n->element == element ||
+			(e->choice && e->choice == f->choice && e->owner == f->owner)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether anything of old's element is left when what is deleted is gone. */
+static bool
+is_left(const struct merge *m, uint32_t o)
+{
+	uint32_t element = m->old->nodes[o].element;
+
+	if (is_noted(m, element, true))
+		return false;
+	if (!is_nested(m->b->pack, element))
+		return true;
+	RECORD_EACH_CHILD(m->old, o, i)
+		if (is_left(m, i))
+			return true;
+	return false;
+}
+
+static void
+copy_old(const struct merge *m, uint32_t o)
+{
+	uint32_t element = m->old->nodes[o].element;
+
+	if (!is_left(m, o))
+		return;
+	if (!m->notes || !is_nested(m->b->pack, element)) {
+		record_copy(m->b, m->old, o);
+		return;
+	}
+	record_open_element(m->b, element);
+	RECORD_EACH_CHILD(m->old, o, i)
+		copy_old(m, i);
+	record_close(m->b);
+}
+
+static void
+merge_children(const struct merge *m, uint32_t n, uint32_t o)
+{
+	struct record_builder *b = m->b;
 	const struct pack *p = b->pack;
 
-	RECORD_EACH_CHILD(said, n, i) {
-		uint32_t element = said->nodes[i].element;
-		uint32_t before = is_nested(p, element) ? find_element(old, o, element) : 0;
+	RECORD_EACH_CHILD(m->said, n, i) {
+		uint32_t element = m->said->nodes[i].element;
+		uint32_t before = is_nested(p, element) ? find_element(m->old, o, element) : 0;
 
+		/* A default is for what is new: what is stored says more. */
+		if (speaks_of(m->old, p, o, element) && is_noted(m, element, false))
+			continue;
 		if (!before) {
-			record_copy(b, said, i);
+			record_copy(b, m->said, i);
 			continue;
 		}
 		record_open_element(b, element);
-		merge_children(b, said, i, old, before, PACK_NONE);
+		merge_children(m, i, before);
 		record_close(b);
 	}
-	RECORD_EACH_CHILD(old, o, i)
-		if (old->nodes[i].element != narrative &&
-		    !speaks_of(said, p, n, old->nodes[i].element))
-			record_copy(b, old, i);
+	RECORD_EACH_CHILD(m->old, o, i) {
+		uint32_t element = m->old->nodes[i].element;
+
+		if (element != m->narrative &&
+		    (!speaks_of(m->said, p, n, element) || is_noted(m, element, false)))
+			copy_old(m, i);
+	}
 }
 
 const struct record *
 merge_records(struct record_builder *b, const struct record *said, uint32_t n,
-    const struct record *old, struct arena *a, struct error *err)
+    const struct record *old, const struct map_notes *notes, struct str full_url, struct arena *a,
+    struct error *err)
 {
 	uint32_t type = record_type(said, b->pack, n);
+	struct merge m = { b, said, old, notes, full_url,
+		pack_find_element(b->pack, type, STR("text")) };
 
 	record_builder_reset(b);
 	record_open_root(b, type);
-	merge_children(b, said, n, old, 0, pack_find_element(b->pack, type, STR("text")));
+	merge_children(&m, n, 0);
 	record_close(b);
 	return record_builder_finish(b, a, err);
 }
@@ -105,7 +175,7 @@ find_one(struct fhir_batch *b, struct fhir_call *c, struct store_reader *r,
 
 static int
 merge_call(struct fhir_batch *b, struct fhir_call *c, const struct store_version *found,
-    struct record_builder *builder, struct error *err)
+    const struct map_notes *notes, struct record_builder *builder, struct error *err)
 {
 	struct fhir_read_options options = { .lenient = true, .type = c->route.type };
 	const struct record *old, *merged;
@@ -115,7 +185,7 @@ merge_call(struct fhir_batch *b, struct fhir_call *c, const struct store_version
 	old = fhir_json_read(found->body, &options, builder, b->arena, &findings);
 	if (!old)
 		return error_set(err, ERROR_OTHER, "cannot read what is stored");
-	merged = merge_records(builder, c->record, c->node, old, b->arena, err);
+	merged = merge_records(builder, c->record, c->node, old, notes, c->full_url, b->arena, err);
 	if (!merged)
 		return -1;
 	c->record = merged;
@@ -132,8 +202,8 @@ merge_call(struct fhir_batch *b, struct fhir_call *c, const struct store_version
 }
 
 int
-merge_updates(
-    struct fhir_batch *b, struct store_reader *r, struct record_builder *builder, struct error *err)
+merge_updates(struct fhir_batch *b, struct store_reader *r, const struct map_notes *notes,
+    struct record_builder *builder, struct error *err)
 {
 	struct store_version found;
 
@@ -144,7 +214,8 @@ merge_updates(
 		if (call_failed(c) || c->route.interaction->id != INTERACTION_UPDATE_CONDITIONAL)
 			continue;
 		result = find_one(b, c, r, &found, err);
-		if (result < 0 || (result > 0 && merge_call(b, c, &found, builder, err) != 0))
+		if (result < 0 ||
+		    (result > 0 && merge_call(b, c, &found, notes, builder, err) != 0))
 			return -1;
 	}
 	return 0;

@@ -6,6 +6,7 @@
 #define GATEWAY_EXCHANGE_MERGE_H
 
 #include "gateway/fhir/batch.h"
+#include "mappers/map/map.h"
 #include "profiles/record.h"
 
 struct arena;
@@ -15,11 +16,14 @@ struct error;
  * The resource at node n of `said`, and those elements of the resource `old`
  * that it does not speak of. An element that repeats, and a data type, is
  * spoken of as a whole; nested elements that do not repeat are merged in turn.
- * The narrative is left out when said has none: it told of what was. Returns
- * the record, in the arena; NULL with *err set when that is full.
+ * The narrative is left out when said has none: it told of what was. notes (or
+ * NULL) say of the entry with that fullUrl what is to be deleted, and which
+ * elements of said are only defaults: they do not stand against what is
+ * stored. Returns the record, in the arena; NULL with *err set when that is full.
  */
 const struct record *merge_records(struct record_builder *b, const struct record *said, uint32_t n,
-    const struct record *old, struct arena *a, struct error *err);
+    const struct record *old, const struct map_notes *notes, struct str full_url, struct arena *a,
+    struct error *err);
 
 /*
  * Merge the conditional updates of the batch with what they will find, between
@@ -28,7 +32,7 @@ const struct record *merge_records(struct record_builder *b, const struct record
  * version that was merged: when somebody is faster, the write fails with
  * ERROR_CONFLICT, and is to be made anew. Returns 0, or -1 with *err set.
  */
-int merge_updates(struct fhir_batch *b, struct store_reader *r, struct record_builder *builder,
-    struct error *err);
+int merge_updates(struct fhir_batch *b, struct store_reader *r, const struct map_notes *notes,
+    struct record_builder *builder, struct error *err);
 
 #endif

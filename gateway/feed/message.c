@@ -247,29 +247,8 @@ fail_mapping(struct feed_message *e)
 	return FAILED;
 }
 
-/* "" asks for a deletion, which merging does not do: the sender is told. */
-static void
-note_deletions(struct feed_message *e)
-{
-	const struct er7_message *m = e->said;
-	char place[ER7_PLACE];
-
-	for (uint32_t i = 0; i < m->segment_count; i++) {
-		const struct er7_segment *s = &m->segments[i];
-
-		for (uint32_t n = s->first; n < s->end; n++) {
-			if (!(m->nodes[n].flags & ER7_NULL))
-				continue;
-			er7_place(m, s, n, place);
-			findings_add(&e->x.findings, SEVERITY_WARNING, "not-supported",
-			    str_from(place), s->line, er7_column(s, m->nodes[n].at),
-			    "a deletion (\"\") is not carried out; what is stored was kept");
-		}
-	}
-}
-
 static int
-convert(struct feed_message *e, struct worker *w)
+convert(struct feed_message *e, struct worker *w, struct map_notes *notes)
 {
 	struct exchange *x = &e->x;
 	const struct feed_settings *s = e->settings;
@@ -282,11 +261,11 @@ convert(struct feed_message *e, struct worker *w)
 		.namespaces = s->namespaces,
 		.namespace_count = s->said.namespace_count,
 		.refuse_values = true,
+		.notes = notes,
 	};
 	int result = map_convert(s->maps, e->said, &options, x->arena, &w->builder, &x->record,
 	    &e->coverage, &x->findings);
 
-	note_deletions(e);
 	return result == 0 && !x->findings.errors ? 0 : -1;
 }
 
@@ -294,16 +273,17 @@ static enum outcome
 make_transaction(struct feed_message *e, struct worker *w)
 {
 	struct exchange *x = &e->x;
+	struct map_notes notes = { 0 };
 	struct error err;
 
-	if (convert(e, w) != 0)
+	if (convert(e, w, &notes) != 0)
 		return fail_mapping(e);
 	if (batch_init_bundle(&x->batch, &x->gateway->fhir, x->record, false, RETURN_MINIMAL,
 		x->arena, &x->findings) != 0)
 		return exchange_fail_batch(x);
 	if (authorise_calls(x) != DONE)
 		return FAILED;
-	if (merge_updates(&x->batch, w->reader, &w->builder, &err) != 0)
+	if (merge_updates(&x->batch, w->reader, &notes, &w->builder, &err) != 0)
 		return exchange_fail(x, outcome_status(err.kind), NULL, STR("MSH"), "%s", err.text);
 	if (batch_prepare(&x->batch) != 0)
 		return exchange_fail_batch(x);

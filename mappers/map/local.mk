@@ -7,6 +7,7 @@ libmappers_a_SOURCES += \
 	mappers/map/map_date.c \
 	mappers/map/map_group.c \
 	mappers/map/map_lex.c mappers/map/map_lex.h \
+	mappers/map/map_note.c \
 	mappers/map/map_parse.c \
 	mappers/map/map_run.c mappers/map/map_run.h \
 	mappers/map/map_tree.c \

@@ -56,6 +56,22 @@ struct map_namespace {
 	struct str name, uri;
 };
 
+/*
+ * What a message says of an element beside its value: that it is to be deleted
+ * (""), or that its value is a map's default, for a resource that is new. The
+ * element is one of the resource, or of a part of it that does not repeat.
+ */
+struct map_note {
+	struct str full_url; /* of the Bundle's entry */
+	uint32_t element;
+	bool deleted; /* else a default */
+};
+
+struct map_notes {
+	const struct map_note *items;
+	uint32_t count;
+};
+
 struct map_options {
 	int zone_minutes;	 /* of times without a zone in a message whose MSH-7
 			      * has none, east of UTC; see has_zone */
@@ -66,9 +82,10 @@ struct map_options {
 	int64_t received;	 /* wall time, microseconds; 0: not known */
 	const struct map_namespace *namespaces;
 	size_t namespace_count;
-	bool list;	    /* fill coverage's list, not only its counts */
-	bool refuse_values; /* a value that is not of its data type is an error;
+	bool list;		 /* fill coverage's list, not only its counts */
+	bool refuse_values;	 /* a value that is not of its data type is an error;
 			     * else it is left out, with a warning */
+	struct map_notes *notes; /* filled, in the arena, when not NULL */
 };
 
 enum coverage_kind {

@@ -296,6 +296,7 @@ map_run_bundle(struct run *run, struct record_builder *b, struct error *err)
 	unite_all(run);
 	map_run_whole(run);
 	name_instances(run);
+	map_note_all(run);
 	if (run->full) {
 		error_set(err, ERROR_LIMIT, "the message is too large or too costly to convert");
 		return NULL;

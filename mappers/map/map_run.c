@@ -830,6 +830,23 @@ run_inside(const struct context *x, const struct rule *r, const struct table *ta
 	run_block(&inside, r->block, r->block_count);
 }
 
+/* A rule read "". A constant beside a value does not delete; an extension
+ * cannot be deleted alone, whatever fills it. */
+static void
+read_delete(const struct context *x, const struct rule *r, uint32_t node)
+{
+	bool extension = r->path.count && r->path.steps[0].url != PACK_NONE;
+
+	if (!x->run->options->notes || (r->text->value && !extension))
+		return;
+	if (!x->inst || x->target != x->inst->root || map_note_deleted(x->run, x->inst, &r->path))
+		return;
+	if (!x->run->marks[node])
+		finding(x, SEVERITY_WARNING, "not-supported", node,
+		    "a deletion (\"\") is not carried out; what is stored was kept%s%.*s", "",
+		    STR(""));
+}
+
 /* One value of a source goes to the rule's target. */
 static void
 run_value(const struct context *x, const struct rule *r, uint32_t node, enum er7_level level)
@@ -848,7 +865,8 @@ run_value(const struct context *x, const struct rule *r, uint32_t node, enum er7
 	if (t->test && !holds_test(&outer, t->test))
 		return;
 	if (!is_valued(run->m, node)) {
-		/* "": it has done its work when nothing is written. */
+		/* "": nothing is written, and what is stored goes. */
+		read_delete(x, r, node);
 		run->touched_count = 0;
 		touch(run, node);
 		mark(run, t->number, NULL);
@@ -975,6 +993,22 @@ run_rule(const struct context *x, const struct rule *r)
 	}
 }
 
+/* Whether something is there that is not a default's. */
+static bool
+is_said(const struct run *run, const struct node *parent, const struct step *s)
+{
+	for (const struct node *n = parent->first; n; n = n->next) {
+		if (n->weak ||
+		    (n->element != s->element &&
+			(!s->choice ||
+			    pack_element_at(run->set->pack, n->element)->choice != s->choice)))
+			continue;
+		if (n->text.len || n->first || (n->opens && map_instance_lives(n->opens)))
+			return true;
+	}
+	return false;
+}
+
 /* Whether what a default is for is there: the first element of its path that
  * is no backbone, in any of the backbones above it. */
 static bool
@@ -983,7 +1017,7 @@ is_there(const struct run *run, const struct node *at, const struct path *p, uin
 	const struct step *s = &p->steps[i];
 
 	if (i + 1 == p->count || pack_type_at(run->set->pack, s->type)->kind != PACK_BACKBONE)
-		return map_tree_has(run, at, s);
+		return is_said(run, at, s);
 	for (const struct node *n = at->first; n; n = n->next)
 		if (n->element == s->element && is_there(run, n, p, i + 1))
 			return true;
@@ -993,8 +1027,20 @@ is_there(const struct run *run, const struct node *at, const struct path *p, uin
 static void
 run_default(const struct context *x, const struct rule *r)
 {
-	if (r->path.count && !is_there(x->run, x->target, &r->path, 0))
-		run_set(x, r);
+	struct instance *inst;
+	uint32_t before = x->run->node_count;
+	struct node *n;
+
+	if (!r->path.count || is_there(x->run, x->target, &r->path, 0))
+		return;
+	/* Of two defaults for one element the first stands. */
+	n = open_target(x, r, &inst);
+	if (!n || n->text.len)
+		return;
+	run_set(x, r);
+	/* All that had to be made for it is a default, too. */
+	for (; n && n->order >= before; n = n->parent)
+		n->weak = n->parent != NULL;
 }
 
 /* Rules from top to bottom, then the defaults; those of a whole resource wait

@@ -27,6 +27,7 @@ struct node {
 	struct instance *opens;	     /* resource it refers to */
 	const struct resource *refs; /* the same, by name: found at the end */
 	uint32_t refs_from;	     /* from which segment */
+	bool weak;		     /* made by a default */
 };
 
 /* A resource being filled. */
@@ -72,6 +73,13 @@ struct map_zone {
 	const struct zone *place; /* NULL: minutes */
 };
 
+/* An element that "" deletes. */
+struct deletion {
+	struct deletion *next;
+	struct instance *inst;
+	uint32_t element;
+};
+
 struct run {
 	const struct map_set *set;
 	const struct message_map *map;
@@ -90,6 +98,7 @@ struct run {
 	uint32_t slot_count, slot_room;
 	uint32_t node_count;
 	struct later *later, **later_tail;
+	struct deletion *deletions;
 	uint32_t *marks;      /* by node of the message: what became of it */
 	struct node **landed; /* the same: where it went, when asked for */
 	uint32_t touched[64]; /* what the value at work was made from */
@@ -162,6 +171,14 @@ void map_run_defaults(struct run *run);
 
 /* Settle references, defaults and doublets, and write the Bundle. */
 const struct record *map_run_bundle(struct run *run, struct record_builder *b, struct error *err);
+/* ---- map_note.c ---- */
+
+/* A rule that fills an element of inst read "". Whether that deletes it: not
+ * what must be there, nor extensions, which are one list. */
+bool map_note_deleted(struct run *run, struct instance *inst, const struct path *path);
+/* Put the notes together, when the entries have their ids. */
+void map_note_all(struct run *run);
+
 /* ---- map_whole.c ---- */
 
 /* Leave out, with a finding, resources and parts that lack what FHIR requires. */

@@ -33,6 +33,11 @@ EXTRA_DIST += $(V2_TESTS) tests/conformance/v2_bundle.py \
 	tests/conformance/v2/a08_update.hl7 tests/conformance/v2/a08_update.expect \
 	tests/conformance/v2/a11_cancel.hl7 tests/conformance/v2/a11_cancel.expect \
 	tests/conformance/v2/a13_cancel_discharge.hl7 tests/conformance/v2/a13_cancel_discharge.expect \
+	tests/conformance/v2/a40_merge.hl7 tests/conformance/v2/a40_merge.expect \
+	tests/conformance/v2/o01_drug.hl7 tests/conformance/v2/o01_drug.expect \
+	tests/conformance/v2/s12_booked.hl7 tests/conformance/v2/s12_booked.expect \
+	tests/conformance/v2/t02_document.hl7 tests/conformance/v2/t02_document.expect \
+	tests/conformance/v2/v04_mmr.hl7 tests/conformance/v2/v04_mmr.expect \
 	tests/conformance/v2/r01_final.hl7 tests/conformance/v2/r01_final.expect \
 	tests/conformance/v2/r01_preliminary.hl7 tests/conformance/v2/r01_preliminary.expect \
 	tests/conformance/v2/r01_two_reports.hl7 tests/conformance/v2/r01_two_reports.expect \
