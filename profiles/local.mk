@@ -20,6 +20,7 @@ libprofiles_a_SOURCES = \
 	profiles/pack_search.c profiles/pack_terms.c profiles/pack_types.c \
 	profiles/pack_table.c profiles/pack_table.h \
 	profiles/narrative.c profiles/narrative.h \
+	profiles/narrative_active.c profiles/narrative_active.h \
 	profiles/package.c profiles/package.h \
 	profiles/record.c profiles/record.h profiles/record_build.c profiles/record_build.h \
 	profiles/lexical.c profiles/lexical.h \

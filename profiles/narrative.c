@@ -1,5 +1,7 @@
 #include "profiles/narrative.h"
 
+#include "profiles/narrative_active.h"
+
 enum {
 	DEPTH_MOST = 256, /* of elements in the div */
 };
@@ -219,167 +221,16 @@ skip_to(struct scan *s, struct str end, const char *what)
 	return true;
 }
 
-/* A character that XML has (XML 1.0, 2.2). */
-static bool
-is_character(uint32_t c)
-{
-	return c == '\t' || c == '\n' || c == '\r' || (c >= ' ' && c <= 0xd7ff) ||
-	       (c >= 0xe000 && c <= 0xfffd) || (c >= 0x10000 && c <= 0x10ffff);
-}
-
-/* "&#160;" or "&#xa0;", the "&#" behind us. */
-static bool
-take_character(struct scan *s, uint32_t *out)
-{
-	bool hex = s->p < s->end && *s->p == 'x';
-	uint32_t value = 0;
-	const char *from;
-
-	s->p += hex;
-	for (from = s->p; s->p < s->end && *s->p != ';'; s->p++) {
-		unsigned char c = (unsigned char)*s->p, letter = c | 0x20;
-
-		if (c >= '0' && c <= '9')
-			value = value * (hex ? 16 : 10) + (c - '0');
-		else if (hex && letter >= 'a' && letter <= 'f')
-			value = value * 16 + (letter - 'a' + 10u);
-		else
-			return broken(s, "a character reference with something else than digits");
-		if (value > 0x10ffff)
-			return broken(s, "a reference to a character that XML does not have");
-	}
-	if (s->p == from || s->p == s->end || !is_character(value))
-		return broken(s, "a reference to a character that XML does not have");
-	s->p++;
-	*out = value;
-	return true;
-}
-
 /* A reference, its '&' at p. */
 static bool
 take_reference(struct scan *s, uint32_t *out)
 {
-	static const struct {
-		struct str name;
-		char c;
-	} known[] = {
-		{ STR("&lt;"), '<' },
-		{ STR("&gt;"), '>' },
-		{ STR("&amp;"), '&' },
-		{ STR("&quot;"), '"' },
-		{ STR("&apos;"), '\'' },
-	};
+	const char *what;
 
-	if (take(s, STR("&#")))
-		return take_character(s, out);
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (take(s, known[i].name)) {
-			*out = (unsigned char)known[i].c;
-			return true;
-		}
-	}
-	return broken(s, "an entity other than &lt; &gt; &amp; &quot; &apos;: write the character");
+	return narrative_reference(&s->p, s->end, out, &what) || broken(s, what);
 }
 
 /* ---- Attributes ------------------------------------------------------ */
-
-/*
- * An attribute's value as browsers see it, for the looks below: references
- * resolved, white space and control characters left out, in lower case, what is
- * not ASCII as '?'. Taken a window at a time: *value is cut to what did not fit.
- */
-enum {
-	WINDOW = 4096,
-	OVERLAP = 32, /* longer than all that is looked for */
-};
-
-static size_t
-plain_value(struct str *value, char *out, size_t room)
-{
-	struct scan s = { .p = value->p, .end = value->p + value->len, .ended = true };
-	size_t len = 0;
-
-	while (s.p < s.end && len < room) {
-		uint32_t c = (unsigned char)*s.p;
-
-		if (c != '&')
-			s.p++;
-		else if (!take_reference(&s, &c))
-			s.p = s.end; /* not here: it was refused before */
-		if (c >= 'A' && c <= 'Z')
-			c |= 0x20;
-		if (c > ' ')
-			out[len++] = c < 0x7f ? (char)c : '?';
-	}
-	*value = str_of(s.p, (size_t)(s.end - s.p));
-	return len;
-}
-
-static bool
-starts_with_any(struct str s, const char *const *words)
-{
-	for (; *words; words++)
-		if (str_starts(s, str_from(*words)))
-			return true;
-	return false;
-}
-
-/* A link that would run something; `followed` when it is clicked, not shown as
- * an image. */
-static bool
-is_active_link(struct str link, bool followed)
-{
-	static const char *const schemes[] = { "javascript:", "vbscript:", "livescript:",
-		"data:text/html", "data:text/xml", "data:application/", NULL };
-	char plain[OVERLAP];
-	struct str start = str_of(plain, plain_value(&link, plain, sizeof(plain)));
-
-	return starts_with_any(start, schemes) ||
-	       (followed && str_starts(start, STR("data:image/svg")));
-}
-
-/* Whether a window of a style would run something, or fetch it from elsewhere;
- * `last`: nothing comes behind it. */
-static bool
-is_active_window(struct str window, bool last)
-{
-	/* CSS has escapes and comments, which hide words. */
-	static const char *const words[] = { "\\", "/*", "expression(", "@import",
-		"behavior:", "-moz-binding", "javascript:", NULL };
-	struct str rest = window;
-	ptrdiff_t at;
-
-	for (const char *const *word = words; *word; word++)
-		if (str_find_str(window, str_from(*word)) >= 0)
-			return true;
-	while ((at = str_find_str(rest, STR("url("))) >= 0) {
-		rest = str_from_index(rest, (size_t)at + 4);
-		if (!last && rest.len < OVERLAP / 2)
-			return false; /* the next window sees it */
-		if (rest.len && (rest.p[0] == '"' || rest.p[0] == '\''))
-			rest = str_from_index(rest, 1);
-		if (!str_starts(rest, STR("#")) && !str_starts(rest, STR("data:image/")))
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_active_style(struct str style)
-{
-	char window[WINDOW];
-	size_t len = 0;
-
-	for (;;) {
-		len += plain_value(&style, window + len, sizeof(window) - len);
-		if (is_active_window(str_of(window, len), style.len == 0))
-			return true;
-		if (style.len == 0)
-			return false;
-		memmove(window, window + len - OVERLAP, OVERLAP);
-		len = OVERLAP;
-	}
-}
 
 /* What the attribute's value, at `value`, must not be. */
 static void
@@ -390,12 +241,12 @@ check_value(struct scan *s, struct str name, struct str value)
 			fault(s, value.p, "invariant",
 			    "txt-1: another namespace than that of XHTML", STR(""));
 	} else if (str_is(name, "style")) {
-		if (is_active_style(value))
+		if (narrative_is_active_style(value))
 			fault(s, value.p, "security",
 			    "a style that runs something or fetches it from elsewhere", STR(""));
 	} else if (str_is(name, "href") || str_is(name, "src") || str_is(name, "cite") ||
 		   str_is(name, "longdesc")) {
-		if (is_active_link(value, !str_is(name, "src")))
+		if (narrative_is_active_link(value, !str_is(name, "src")))
 			fault(s, value.p, "security", "a link that runs a script", STR(""));
 	}
 }
