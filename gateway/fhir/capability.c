@@ -100,7 +100,7 @@ put_params(struct record_builder *b, const struct fhir_service *s, uint32_t type
 	const struct search_own *own;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (!search_index_has(s->index, type, params[i]))
+		if (!search_index_serves(s->index, type, params[i]))
 			continue;
 		put_param(b, search_index_param(s->index, params[i]));
 	}

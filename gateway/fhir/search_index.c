@@ -362,6 +362,16 @@ search_index_has(struct search_index *si, uint32_t type, uint32_t param)
 	return false;
 }
 
+bool
+search_index_serves(struct search_index *si, uint32_t type, uint32_t param)
+{
+	struct str code = si->params[param].code;
+
+	return search_index_has(si, type, param) || str_is(code, "_filter") ||
+	       param == word_param(si, type, SEARCH_NARRATIVE, "_text") ||
+	       param == word_param(si, type, SEARCH_ALL_WORDS, "_content");
+}
+
 uint32_t
 search_index_components(
     struct search_index *si, uint32_t type, uint32_t param, uint32_t out[SEARCH_COMPONENTS])

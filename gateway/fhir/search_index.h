@@ -60,6 +60,10 @@ const struct search_param *search_index_param(const struct search_index *si, uin
  */
 bool search_index_has(struct search_index *si, uint32_t type, uint32_t param);
 
+/* Whether searches take the parameter: it is indexed, or has rules of its own
+ * (_filter; _text and _content, where words are indexed for them). */
+bool search_index_serves(struct search_index *si, uint32_t type, uint32_t param);
+
 /*
  * The parameters that a composite's components are searched as, in their order;
  * *out has room for SEARCH_COMPONENTS. Returns how many.
