@@ -165,6 +165,8 @@ put_resource(struct record_builder *b, const struct fhir_service *s, uint32_t ty
 	put_includes(b, s, type, PACK_NONE, "searchInclude");
 	record_put(b, STR("searchRevInclude"), STR("*"));
 	put_reverse_includes(b, s, type);
+	record_put(b, STR("referencePolicy"),
+	    s->references == REFERENCES_FREE ? STR("literal") : STR("enforced"));
 	put_params(b, s, type);
 	operation_list(b, p, type);
 	record_close(b);

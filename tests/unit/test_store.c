@@ -1066,6 +1066,135 @@ test_fold(void)
 	arena_release(&a);
 }
 
+static struct store_index
+home_row(const char *compartment)
+{
+	return (struct store_index){
+		.kind = STORE_COMPARTMENT, .value = str_from(compartment), .entry = PACK_NONE
+	};
+}
+
+/* Who writes in one compartment: as it is and as it becomes, also of what the same
+ * commit has written just before. */
+static void
+test_within(void)
+{
+	struct fixture f;
+	struct store_index in = home_row("Patient/1"), out = home_row("Patient/2");
+	struct store_op made[2], change, op;
+	struct store_write w[2] = { { .count = 2 }, { .count = 1 } };
+	struct store_write *batch[] = { &w[0], &w[1] };
+
+	if (!begin(&f, "within"))
+		return;
+	made[0] = op_of(STORE_CREATE, FAKE_OBSERVATION, "in");
+	made[1] = op_of(STORE_CREATE, FAKE_OBSERVATION, "out");
+	change = op_of(STORE_UPDATE, FAKE_OBSERVATION, "in");
+	made[0].index = change.index = &in;
+	made[1].index = &out;
+	made[0].index_count = made[1].index_count = change.index_count = 1;
+	change.within = STR("Patient/1");
+	w[0].ops = made;
+	w[1].ops = &change;
+	w[0].arena = w[1].arena = &f.a;
+	is_int(store_commit(f.s, batch, 2, NULL), 0, "two transactions in one commit");
+	ok(w[0].result == 0 && w[1].result == 0 && change.version == 2,
+	    "what the first has made in the compartment can be changed there");
+	op = op_of(STORE_UPDATE, FAKE_OBSERVATION, "out");
+	op.index = &in;
+	op.index_count = 1;
+	op.within = STR("Patient/1");
+	is_int(commit_error(&f, &op), ERROR_MISSING, "what is outside is not there");
+	op.id = STR("none");
+	op.must_exist = true;
+	is_int(commit_error(&f, &op), ERROR_MISSING, "as what is nowhere");
+	op.id = STR("in");
+	op.index = &out;
+	is_int(commit_error(&f, &op), ERROR_DENIED, "nothing is moved out");
+	op.index_count = 0;
+	is_int(commit_error(&f, &op), ERROR_DENIED, "nor taken out");
+	op = op_of(STORE_CREATE, FAKE_OBSERVATION, "new");
+	op.within = STR("Patient/1");
+	is_int(commit_error(&f, &op), ERROR_DENIED, "nor made outside");
+	op = op_of(STORE_DELETE, FAKE_OBSERVATION, "out");
+	op.within = STR("Patient/1");
+	is_int(commit_error(&f, &op), ERROR_MISSING, "nor deleted there");
+	op.id = STR("in");
+	ok(commit_one(&f, &op) == 0 && op.outcome == STORE_DELETED, "what is in it is");
+	is_int(commit_error(&f, &op), ERROR_MISSING, "once");
+	end(&f);
+}
+
+static void
+test_delete_many(void)
+{
+	static const char *const ids[] = { "a", "b", "c" };
+	struct fixture f;
+	struct store_index row = token_row(FAKE_CODE, "", "x");
+	struct store_test test = token_test("", "x");
+	struct store_clause clause = { &test, 1 };
+	struct store_op op, ops[2];
+	struct store_write w = { 0 };
+
+	if (!begin(&f, "many"))
+		return;
+	test.param = FAKE_CODE;
+	test.no_system = true;
+	for (int i = 0; i < 3; i++) {
+		op = op_of(STORE_CREATE, FAKE_OBSERVATION, ids[i]);
+		op.index = &row;
+		op.index_count = i < 2;
+		commit_one(&f, &op);
+	}
+	ops[0] = op_of(STORE_DELETE, FAKE_OBSERVATION, "");
+	ops[0].match = (struct store_match){ &clause, 1 };
+	ops[0].many = true;
+	ops[1] = op_of(STORE_UPDATE, FAKE_OBSERVATION, "b");
+	ok(commit_ops(&f, ops, 2, &w) < 0 && w.error.kind == ERROR_INVALID && w.id_failed,
+	    "one that is deleted so is not written in the same transaction");
+	is_int((long long)count_of(&f, FAKE_OBSERVATION), 3, "nothing is deleted then");
+	ok(commit_one(&f, &ops[0]) == 0 && ops[0].outcome == STORE_DELETED &&
+		ops[0].gone_count == 2,
+	    "all that match are deleted");
+	ok(ops[0].gone[0].version == 2 && ops[0].gone[1].version == 2, "each has a new version");
+	is_int((long long)count_of(&f, FAKE_OBSERVATION), 1, "the other stays");
+	ok(commit_one(&f, &ops[0]) == 0 && ops[0].outcome == STORE_UNCHANGED &&
+		ops[0].gone_count == 0,
+	    "again: none");
+	end(&f);
+}
+
+static void
+test_targets(void)
+{
+	struct store_target target = { .type = FAKE_PATIENT, .id = STR("p") };
+	struct store_write w = { 0 };
+	struct store_op ops[2];
+	struct fixture f;
+
+	if (!begin(&f, "targets"))
+		return;
+	ops[0] = op_of(STORE_CREATE, FAKE_OBSERVATION, "o");
+	ops[0].targets = &target;
+	ops[0].target_count = 1;
+	ok(commit_ops(&f, ops, 1, &w) < 0 && w.error.kind == ERROR_INVALID && w.link_failed,
+	    "a reference to what is not there is refused");
+	ops[1] = op_of(STORE_UPDATE, FAKE_PATIENT, "p");
+	is_int(commit_ops(&f, ops, 2, &w), 0, "not to what the same transaction makes");
+	ok(!w.link_failed, "which is no failure of a link");
+	ops[0].id = STR("o2");
+	target.version = 2;
+	ok(commit_ops(&f, ops, 1, &w) < 0 && w.link_failed, "nor of a version there is not");
+	target.version = 1;
+	is_int(commit_ops(&f, ops, 1, &w), 0, "but of one there is");
+	ops[1] = op_of(STORE_DELETE, FAKE_PATIENT, "p");
+	commit_one(&f, &ops[1]);
+	target.version = 0;
+	ops[0].id = STR("o3");
+	ok(commit_ops(&f, ops, 1, &w) < 0 && w.link_failed, "what is deleted is not there");
+	end(&f);
+}
+
 int
 main(void)
 {
@@ -1081,6 +1210,9 @@ main(void)
 	test_conditions();
 	test_references();
 	test_conditions_inside();
+	test_within();
+	test_delete_many();
+	test_targets();
 	test_race();
 	test_batch();
 	test_dedup();
