@@ -20,6 +20,7 @@ SCENARIO_TESTS = \
 	tests/scenario/upgrade.test \
 	tests/scenario/import.test \
 	tests/scenario/bulk.test \
+	tests/scenario/counts.test \
 	tests/scenario/v2_suite.test
 TESTS += $(SCENARIO_TESTS)
 EXTRA_DIST += $(SCENARIO_TESTS) \
@@ -69,6 +70,6 @@ EXTRA_DIST += $(SCENARIO_TESTS) \
 	tests/scenario/destination.py tests/scenario/test_deadletter.py \
 	tests/scenario/test_kill.py tests/scenario/test_merge.py tests/scenario/test_own_params.py tests/scenario/brute.py tests/scenario/test_search_proof.py tests/scenario/test_limits.py tests/scenario/test_stream.py \
 	tests/scenario/test_upgrade.py tests/scenario/test_import.py \
-	tests/scenario/test_bulk.py \
+	tests/scenario/test_bulk.py tests/scenario/test_counts.py \
 	tests/scenario/test_v2_suite.py \
 	tests/scenario/tsan.list
