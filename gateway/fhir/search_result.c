@@ -28,6 +28,8 @@ take_sort_key(struct parse *ps, struct criterion *c, struct store_sort *out)
 	if (str_is(c->name, "_score"))
 		return parse_not_supported(ps, STR("_sort=_score"),
 		    "this server does not weigh how well a resource matches");
+	if (str_is(c->name, "_profile"))
+		return parse_not_supported(ps, STR("_sort=_profile"), "profiles have no order");
 	if (str_is(c->name, "_id") || str_is(c->name, "_lastUpdated")) {
 		out->by = str_is(c->name, "_id") ? SORT_ID : SORT_UPDATED;
 		return TAKEN;

@@ -223,6 +223,27 @@ near(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_int(ctx, geo_distance_mm(n[0], n[1], n[2], n[3]) <= n[4]);
 }
 
+static void
+put_key(int64_t n, uint8_t out[8])
+{
+	uint64_t bits = (uint64_t)n ^ UINT64_C(1) << 63;
+
+	for (int i = 7; i >= 0; i--, bits >>= 8)
+		out[i] = (uint8_t)bits;
+}
+
+/* date_key(low, high): as sort_value() gives a date. */
+static void
+date_key(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	uint8_t out[17] = { 1 };
+
+	(void)argc;
+	put_key(sqlite3_value_int64(argv[0]), out + 1);
+	put_key(sqlite3_value_int64(argv[1]), out + 9);
+	sqlite3_result_blob(ctx, out, sizeof(out), SQLITE_TRANSIENT);
+}
+
 /* looked(row): true; counts how often it was asked. */
 static void
 looked(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -242,6 +263,9 @@ add_functions(sqlite3 *db)
 	int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
 	int code = sqlite3_create_function(db, "has_param", 2, flags, NULL, has_param, NULL, NULL);
 
+	if (code == SQLITE_OK)
+		code = sqlite3_create_function(
+		    db, "date_key", 2, flags, NULL, date_key, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_create_function(
 		    db, "sort_value", 3, flags, NULL, sort_value, NULL, NULL);

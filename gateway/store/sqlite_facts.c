@@ -169,6 +169,14 @@ encode_target(const struct sq_names *n, struct str target, struct arena *a, stru
 	return 0;
 }
 
+/* Ids stand in the version itself; nobody sorts by profiles, which are long and in
+ * most resources. */
+static bool
+is_left_out(struct str name)
+{
+	return str_is(name, "_id") || str_is(name, "_profile");
+}
+
 /* The fact that an index row tells; 1: none, -1: the arena is full. */
 static int
 fact_of(const struct sq_names *n, const struct store_index *x, struct str text, struct arena *a,
@@ -178,6 +186,8 @@ fact_of(const struct sq_names *n, const struct store_index *x, struct str text, 
 
 	*out = (struct fact){ .param_no = n->param_no[x->param] };
 	if (x->kind != type && (x->kind != PARAM_NUMBER || type != PARAM_QUANTITY))
+		return 1;
+	if (is_left_out(sq_param_name(n, x->param)))
 		return 1;
 	switch (x->kind) {
 	case PARAM_TOKEN:

@@ -114,22 +114,17 @@ put_page_by_row(struct sql *s, const struct walk *w, bool descending)
 }
 
 /* In another order: SQLite keeps no more of what it walks than the page. */
-static int
-put_page_sorted(struct sql *s, const struct walk *w, struct error *err)
+static void
+put_page_sorted(struct sql *s, const struct walk *w, const struct sort_place *from)
 {
-	struct sort_place from;
-
-	if (s->q->from_row && sort_read_from(s, &from, err) < 0)
-		return -1;
 	sql_restart(s);
 	buf_puts(&s->text, "SELECT " SQ_VERSION_COLUMNS_OF("v0"));
 	sort_put_keys(s);
 	walk_put(s, w, SORT_JOIN);
-	if (s->q->from_row)
-		sort_put_from(s, &from);
+	if (from)
+		sort_put_from(s, from);
 	sort_put_order(s);
 	buf_puts(&s->text, " LIMIT ?");
-	return 0;
 }
 
 /* Versions in the order of the search. */
@@ -165,18 +160,13 @@ take_hit(struct sql *s, sqlite3_stmt *st, struct arena *a, struct hits *h, struc
 	return 0;
 }
 
-/* The first h->most that s->in finds. */
+/* Run the statement that s has. */
 static int
-find_hits(struct sql *s, const struct walk *w, struct arena *a, struct hits *h, struct error *err)
+take_hits(struct sql *s, struct arena *a, struct hits *h, struct error *err)
 {
-	bool descending;
 	sqlite3_stmt *st;
 	int rc;
 
-	if (sort_is_by_row(s->q, &descending))
-		put_page_by_row(s, w, descending);
-	else if (put_page_sorted(s, w, err) < 0)
-		return -1;
 	sql_bind(s, (int64_t)h->most);
 	st = sql_prepare(s, err);
 	if (!st)
@@ -188,6 +178,42 @@ find_hits(struct sql *s, const struct walk *w, struct arena *a, struct hits *h, 
 	}
 	sqlite3_reset(st);
 	return rc < 0 ? -1 : 0;
+}
+
+static int
+find_sorted(struct sql *s, const struct walk *w, struct arena *a, struct hits *h, struct error *err)
+{
+	struct sort_place place, *from = s->q->from_row ? &place : NULL;
+	int walks;
+
+	if (from && sort_read_from(s, from, err) < 0)
+		return -1;
+	walks = from && sort_is_past_values(s->q, from) ? 0 : sort_may_walk(s, w, err);
+	if (walks < 0)
+		return -1;
+	if (walks) {
+		sort_put_walk(s, from);
+		buf_puts(&s->text, " LIMIT ?");
+		if (take_hits(s, a, h, err) < 0)
+			return -1;
+		if (h->count == h->most)
+			return 0;
+		h->count = 0; /* what has no value comes behind */
+	}
+	put_page_sorted(s, w, from);
+	return take_hits(s, a, h, err);
+}
+
+/* The first h->most that s->in finds. */
+static int
+find_hits(struct sql *s, const struct walk *w, struct arena *a, struct hits *h, struct error *err)
+{
+	bool descending;
+
+	if (!sort_is_by_row(s->q, &descending))
+		return find_sorted(s, w, a, h, err);
+	put_page_by_row(s, w, descending);
+	return take_hits(s, a, h, err);
 }
 
 /* Of both, the first to->most. */

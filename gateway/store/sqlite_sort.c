@@ -143,3 +143,72 @@ sort_compare(const struct store_query *q, const struct sort_place *a, const stru
 	}
 	return a->row == b->row ? 0 : (a->row < b->row) == q->backward ? -1 : 1;
 }
+
+/* The index of dates. */
+
+int
+sort_may_walk(struct sql *s, const struct walk *w, struct error *err)
+{
+	const struct store_query *q = s->q;
+	int is_short;
+
+	if (q->sort_count != 1 || q->sort->by != SORT_PARAM ||
+	    sq_param_type(s->names, q->sort->param) != PARAM_DATE || s->in->count > 1 ||
+	    s->in->visibility.kind == SEES_COMPARTMENT || w->kind != WALK_KEY)
+		return 0;
+	is_short = walk_is_short(s, w, err);
+	return is_short < 0 ? -1 : !is_short;
+}
+
+bool
+sort_is_past_values(const struct store_query *q, const struct sort_place *at)
+{
+	/* As sort_value() has it. */
+	return at->keys[0].bytes.len < 2 || (!q->sort->descending && at->keys[0].bytes.p[0] != 1);
+}
+
+/* One of the two numbers of a date's key, which stand behind its first byte. */
+static int64_t
+number_of(const struct sort_key *k, unsigned which)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < 8; i++) {
+		size_t at = 1 + 8 * (size_t)which + i;
+
+		n = n << 8 | (at < k->bytes.len ? (uint8_t)k->bytes.p[at] : 0);
+	}
+	return (int64_t)(n ^ UINT64_C(1) << 63);
+}
+
+void
+sort_put_walk(struct sql *s, const struct sort_place *from)
+{
+	const struct store_query *q = s->q;
+	const char *order = goes_down(q, 0) ? "DESC" : "ASC";
+	char less = goes_down(q, 0) ? '<' : '>';
+
+	sql_restart(s);
+	buf_puts(&s->text, "SELECT " SQ_VERSION_COLUMNS_OF("v0"));
+	sort_put_keys(s);
+	buf_puts(&s->text, " FROM date_ix o CROSS JOIN version v0" SORT_JOIN
+			   " WHERE o.key = ? AND v0.row = o.row AND k0 = date_key(o.low, o.high)");
+	sql_bind(s, sq_table_key(s->names, s->type, q->sort->param));
+	if (from) {
+		int64_t low = number_of(&from->keys[0], 0), high = number_of(&from->keys[0], 1);
+
+		buf_printf(&s->text,
+		    " AND o.low %c= ? AND (o.low %c ? OR o.high %c ? OR (o.high = ? AND o.row %c "
+		    "?))",
+		    less, less, less, q->backward ? '>' : '<');
+		sql_bind(s, low);
+		sql_bind(s, low);
+		sql_bind(s, high);
+		sql_bind(s, high);
+		sql_bind(s, from->row);
+	}
+	buf_puts(&s->text, " AND ");
+	walk_put_tests(s, NULL);
+	buf_printf(&s->text, " ORDER BY o.low %s, o.high %s, o.row %s", order, order,
+	    q->backward ? "ASC" : "DESC");
+}

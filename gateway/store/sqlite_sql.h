@@ -120,6 +120,9 @@ int walk_choose(struct sql *s, struct walk *best, struct error *err);
 /* Whether it has few rows. 1, 0, or -1 with *err set. */
 int walk_is_short(struct sql *s, const struct walk *w, struct error *err);
 
+/* That v0 is current, visible, and passes all clauses but that one. */
+void walk_put_tests(struct sql *s, const struct store_clause *walked);
+
 /* FROM and WHERE: the same for the page and the total. joins: what else stands
  * in FROM. */
 void walk_put(struct sql *s, const struct walk *w, const char *joins);
@@ -160,6 +163,21 @@ sort_compare(const struct store_query *q, const struct sort_place *a, const stru
  * *err set. */
 int sort_read_from(struct sql *s, struct sort_place *at, struct error *err);
 void sort_put_from(struct sql *s, const struct sort_place *at);
+
+/*
+ * Whether walking the index of dates in the order that is asked for is better
+ * than to sort all that w has. 1, 0, or -1 with *err set.
+ */
+int sort_may_walk(struct sql *s, const struct walk *w, struct error *err);
+
+/*
+ * The whole statement of such a walk, but for the LIMIT. What has no date is not
+ * found by it.
+ */
+void sort_put_walk(struct sql *s, const struct sort_place *from);
+
+/* Whether at is behind all that has a value. */
+bool sort_is_past_values(const struct store_query *q, const struct sort_place *at);
 
 /* " ORDER BY …". */
 void sort_put_order(struct sql *s);

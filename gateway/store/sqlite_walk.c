@@ -119,10 +119,22 @@ walk_is_short(struct sql *s, const struct walk *w, struct error *err)
 }
 
 void
-walk_put(struct sql *s, const struct walk *w, const char *joins)
+walk_put_tests(struct sql *s, const struct store_clause *walked)
 {
 	const struct store_inner *in = s->in;
 
+	if (s->q->explain)
+		buf_puts(&s->text, "looked(v0.row) AND ");
+	sql_put_current(s);
+	sql_put_visible(s, &in->visibility);
+	for (uint32_t i = 0; i < in->count; i++)
+		if (&in->clauses[i] != walked)
+			sql_put_clause(s, &in->clauses[i]);
+}
+
+void
+walk_put(struct sql *s, const struct walk *w, const char *joins)
+{
 	if (w->kind == WALK_KEY) {
 		buf_puts(&s->text, " FROM ix d CROSS JOIN version v0");
 		buf_puts(&s->text, joins);
@@ -140,11 +152,5 @@ walk_put(struct sql *s, const struct walk *w, const char *joins)
 		buf_puts(&s->text, joins);
 		buf_puts(&s->text, " WHERE ");
 	}
-	if (s->q->explain)
-		buf_puts(&s->text, "looked(v0.row) AND ");
-	sql_put_current(s);
-	sql_put_visible(s, &in->visibility);
-	for (uint32_t i = 0; i < in->count; i++)
-		if (&in->clauses[i] != w->clause)
-			sql_put_clause(s, &in->clauses[i]);
+	walk_put_tests(s, w->clause);
 }

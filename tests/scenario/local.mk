@@ -11,6 +11,7 @@ SCENARIO_TESTS = \
 	tests/scenario/limits.test \
 	tests/scenario/merge.test \
 	tests/scenario/paging.test \
+	tests/scenario/sorted.test \
 	tests/scenario/reload.test \
 	tests/scenario/own_params.test \
 	tests/scenario/search_proof.test \
