@@ -13,7 +13,8 @@
 #include "gateway/gateway.h"
 
 enum {
-	PARTS_MOST = 1000,
+	PARTS_MOST = 1000,  /* of one message */
+	PARTS_KEPT = 10000, /* of a sender, waiting for the rest */
 	WHOLE_MOST = 64 << 20,
 };
 
@@ -45,6 +46,7 @@ put_away(struct feed_message *e, struct str pointer)
 		.key = key_of(e, pointer),
 		.head = before.len ? before : STR(""),
 		.body = e->er7.text,
+		.most = PARTS_KEPT,
 	};
 	e->is_part = true;
 	return DONE;

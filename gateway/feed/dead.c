@@ -115,6 +115,7 @@ feed_dead_letter(struct feed_message *e, struct store_letter *out)
 		.key = make_key(e),
 		.head = make_head(e),
 		.body = e->bytes,
+		.most = DEAD_MOST,
 	};
 	return out->key.len && out->head.len;
 }

@@ -15,6 +15,10 @@
 /* Of messages that a destination refused or did not take in time. */
 #define DEAD_OUT "dead-out"
 
+enum {
+	DEAD_MOST = 100000, /* letters kept; what would be more stays with its sender */
+};
+
 /*
  * A letter's head as JSON: "sender", "feed", "protocol", "source", "type",
  * "control", "code", "status", "exchange", "problems" (each "severity", "code",

@@ -35,16 +35,42 @@ take(struct sq_conn *c, const struct store_take *t, struct error *err, bool *bro
 	return 0;
 }
 
+/* 1: the box has `most` letters; 0: fewer. */
+static int
+is_full(struct sq_conn *c, const struct store_letter *l, struct error *err)
+{
+	sqlite3_stmt *st = sq_search(
+	    c, STR("SELECT no FROM letter WHERE box = ?1 LIMIT 1 OFFSET ?2"), err);
+	int rc;
+
+	if (!st)
+		return -1;
+	sq_bind_str(st, 1, l->box);
+	sqlite3_bind_int64(st, 2, (int64_t)l->most - 1);
+	rc = sq_step(c, st, "count letters", err);
+	if (rc > 0)
+		sqlite3_reset(st);
+	return rc;
+}
+
 static int
 put(struct sq_conn *c, struct store_letter *l, int64_t now, struct error *err, bool *broken)
 {
-	sqlite3_stmt *st = sq_search(c,
+	int full = l->most ? is_full(c, l, err) : 0;
+	sqlite3_stmt *st;
+	int rc;
+
+	*broken |= full < 0;
+	if (full)
+		return full < 0 ? -1
+				: error_set(err, ERROR_LIMIT,
+				      "there are %u letters already: replay or drop some", l->most);
+	st = sq_search(c,
 	    STR("INSERT INTO letter (box, key, at, last, times, head, body)"
 		" VALUES (?1, ?2, ?3, ?3, 1, ?4, ?5)"
 		" ON CONFLICT (box, key) WHERE key IS NOT NULL DO UPDATE SET last = ?3,"
 		" times = times + 1, head = ?4, body = ?5 RETURNING no, at, times"),
 	    err);
-	int rc;
 
 	*broken |= !st;
 	if (!st)

@@ -304,6 +304,7 @@ struct store_letter {
 			  * first's place and number; empty: none */
 	struct str head; /* what is said of it: JSON */
 	struct str body;
+	uint32_t most; /* so many may be in the box: one more is ERROR_LIMIT; 0: any */
 
 	uint64_t number;   /* answered, or read, as what follows */
 	int64_t at, last;  /* wall time: put first, put last */

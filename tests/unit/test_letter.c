@@ -76,6 +76,19 @@ test_letters(void)
 }
 
 static void
+test_limit(void)
+{
+	struct store_letter l = {
+		.box = STR("small"), .head = STR("{}"), .body = STR("m"), .most = 2
+	};
+	struct store_write w = { .letters = &l, .letter_count = 1 };
+
+	ok(commit(&w) == 0 && commit(&w) == 0, "a box has room for two");
+	ok(commit(&w) < 0 && w.error.kind == ERROR_LIMIT && count("small") == 2,
+	    "and for no third");
+}
+
+static void
 test_takes(void)
 {
 	struct store_letter l, other = { .box = STR("out/z"), .head = STR("{}"), .body = STR("m") };
@@ -132,6 +145,7 @@ main(void)
 	reader = store ? store_reader_open(store, &err) : NULL;
 	if (ok(reader != NULL, "a store opens (%s)", err.text)) {
 		test_letters();
+		test_limit();
 		test_takes();
 		test_notes();
 	}
