@@ -25,8 +25,10 @@ struct own_params {
 	struct store_reader *reader;
 	struct record_builder builder;
 	struct stored_values values;
-	struct arena arena; /* of one call */
-	int64_t row, last;  /* of the pass under way; row == last: none is */
+	struct arena arena;    /* of one call */
+	uint64_t *passed_over; /* rows of definitions that are not taken up, growing */
+	size_t passed_count, passed_room;
+	int64_t row, last; /* of the pass under way; row == last: none is */
 	int64_t told;
 };
 
@@ -237,6 +239,38 @@ take_up(struct own_params *o, const struct store_version *v, struct search_own *
 	    STR_ARG(own->param.code));
 }
 
+static int
+by_row(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool
+is_passed_over(const struct own_params *o, uint64_t row)
+{
+	return o->passed_count &&
+	       bsearch(&row, o->passed_over, o->passed_count, sizeof(row), by_row) != NULL;
+}
+
+/* So that it is not read again at every change of another. */
+static void
+pass_over(struct own_params *o, uint64_t row)
+{
+	size_t at = o->passed_count;
+
+	if (o->passed_count == o->passed_room) {
+		o->passed_room = o->passed_room ? o->passed_room * 2 : 64;
+		o->passed_over = xrealloc(
+		    o->passed_over, o->passed_room * sizeof(o->passed_over[0]));
+	}
+	for (; at && o->passed_over[at - 1] > row; at--)
+		o->passed_over[at] = o->passed_over[at - 1];
+	o->passed_over[at] = row;
+	o->passed_count++;
+}
+
 /* One SearchParameter of the store; it is noted as seen. */
 static void
 see(struct own_params *o, const struct store_version *v, bool add)
@@ -246,23 +280,28 @@ see(struct own_params *o, const struct store_version *v, bool add)
 	struct findings findings;
 	const struct record *r;
 	struct error err;
+	struct str body;
 	int rc;
 
 	if (known) {
 		known->seen = true;
 		return;
 	}
-	if (!add)
+	if (!add || is_passed_over(o, v->row))
 		return;
+	if (store_read_body(o->reader, v, &o->arena, &body, &err) < 0) {
+		log_refused(v, &err);
+		return;
+	}
 	findings_init(&findings, &o->arena, 1);
-	r = fhir_json_read(v->body, &options, &o->builder, &o->arena, &findings);
-	if (!r)
-		return;
-	rc = read_definition(o->s, r, 0, &o->arena, &def, &err);
+	r = fhir_json_read(body, &options, &o->builder, &o->arena, &findings);
+	rc = r ? read_definition(o->s, r, 0, &o->arena, &def, &err) : 0;
 	if (rc < 0)
 		log_refused(v, &err);
 	if (rc > 0)
 		take_up(o, v, &def);
+	if (!own_of_row(o, v->row))
+		pass_over(o, v->row);
 }
 
 /* All SearchParameters that are current. Returns -1 when they cannot be read. */
@@ -271,6 +310,7 @@ see_all(struct own_params *o, bool add, struct error *err)
 {
 	struct store_query q = { .type = o->s->search_parameter,
 		.visibility = { .kind = SEES_EVERYTHING },
+		.bodiless = true,
 		.count = PAGE };
 	struct store_page page;
 
@@ -416,6 +456,7 @@ own_params_sync(struct own_params *o)
 		log_event(LOG_INFO, "search-parameter-dropped", "id=%.*s\tcode=%.*s",
 		    STR_ARG(own->id), STR_ARG(own->param.code));
 		search_index_drop_own(o->s->index, own);
+		o->passed_count = 0; /* what its code was in the way of */
 	}
 	before = search_index_generation(o->s->index);
 	if (see_all(o, true, &err) < 0)
@@ -513,6 +554,7 @@ own_params_close(struct own_params *o)
 	stored_values_release(&o->values);
 	record_builder_release(&o->builder);
 	arena_release(&o->arena);
+	free(o->passed_over);
 	free(o);
 }
 
