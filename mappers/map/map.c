@@ -28,6 +28,22 @@ map_error(struct error *err, struct place at, const char *fmt, ...)
 	return error_set(err, ERROR_INVALID, "%s:%u:%u: %s", at.file, at.line, at.column, text);
 }
 
+int
+map_error_add(struct error *all, const struct error *one)
+{
+	size_t used = strlen(all->text), more = strlen(one->text);
+
+	if (used == 0) {
+		*all = *one;
+		return -1;
+	}
+	if (more < sizeof(all->text) - used - 1) {
+		all->text[used] = '\n';
+		memcpy(all->text + used + 1, one->text, more + 1);
+	}
+	return -1;
+}
+
 void *
 map_grow(struct arena *a, void *list, uint32_t count, size_t size)
 {
@@ -169,9 +185,12 @@ add_folder(struct map_set *set, const char *folder, struct error *err)
 	if (n < 0)
 		return error_set_errno(
 		    err, ERROR_MISSING, "the maps in %s could not be read", folder);
+	/* A file that does not parse does not hide what is wrong with others. */
 	for (int i = 0; i < n; i++) {
-		if (rc == 0)
-			rc = add_file(set, folder, names[i]->d_name, err);
+		struct error one = { 0 };
+
+		if (add_file(set, folder, names[i]->d_name, &one) != 0)
+			rc = map_error_add(err, &one);
 		free(names[i]);
 	}
 	free(names);
@@ -184,6 +203,7 @@ map_set_load(const struct pack *pack, const char *const *folders, size_t count, 
 	struct map_set *set = set_new(pack);
 	int rc = 0;
 
+	err->text[0] = 0;
 	for (size_t i = 0; i < count && rc == 0; i++)
 		rc = add_folder(set, folders[i], err);
 	if (rc == 0)

@@ -26,7 +26,8 @@ struct zone;
 /*
  * Read every *.map file of the folders and compile them. What a later folder
  * says wins. Returns NULL with *err set: "FILE:LINE:COLUMN: what is wrong, and
- * what would be right" (ERROR_INVALID), a folder that cannot be read, or no map
+ * what would be right" (ERROR_INVALID), a line for each map that is wrong as far as
+ * there is room; a folder that cannot be read, or no map
  * of any message (ERROR_MISSING).
  */
 struct map_set *

@@ -915,22 +915,37 @@ compile_program(struct compiler *c, struct block *b, uint32_t type, struct place
 
 /* Each map on its own type, used or not. */
 static int
+compile_map(struct compiler *c, struct block *b)
+{
+	uint32_t type = block_type(c->pack, b);
+
+	if (type == PACK_NONE)
+		return map_error(c->err, b->place,
+		    "'%.*s' is no FHIR type: say 'on TYPE' before the brace",
+		    STR_ARG(b->on.len ? b->on : b->label));
+	return compile_program(c, b, type, b->place) ? 0 : -1;
+}
+
+static int
 compile_maps(struct compiler *c)
 {
+	struct error *all = c->err;
+	int rc = 0;
+
+	all->text[0] = 0;
+	/* What is wrong with one does not hide what is wrong with the others. */
 	for (struct block *b = c->set->blocks; b; b = b->next) {
-		uint32_t type;
+		struct error one = { 0 };
 
 		if (b->kind != BLOCK_SEGMENT && b->kind != BLOCK_DATATYPE)
 			continue;
-		type = block_type(c->pack, b);
-		if (type == PACK_NONE)
-			return map_error(c->err, b->place,
-			    "'%.*s' is no FHIR type: say 'on TYPE' before the brace",
-			    STR_ARG(b->on.len ? b->on : b->label));
-		if (!compile_program(c, b, type, b->place))
-			return -1;
+		c->err = &one;
+		c->depth = 0;
+		if (compile_map(c, b) != 0)
+			rc = map_error_add(all, &one);
 	}
-	return 0;
+	c->err = all;
+	return rc;
 }
 
 /* ---- messages ---- */
@@ -1172,18 +1187,27 @@ static int
 compile_messages(struct compiler *c)
 {
 	struct map_set *set = c->set;
+	struct error *all = c->err;
 	uint32_t n = 0;
+	int rc = 0;
 
 	for (const struct block *b = set->blocks; b; b = b->next)
 		n += b->kind == BLOCK_MESSAGE;
 	set->messages = arena_calloc(&set->arena, n + 1, sizeof(*set->messages));
 	if (!set->messages)
 		return full(c);
-	for (struct block *b = set->blocks; b; b = b->next)
+	all->text[0] = 0;
+	for (struct block *b = set->blocks; b; b = b->next) {
+		struct error one = { 0 };
+
+		c->err = &one;
+		c->depth = 0;
 		if (b->kind == BLOCK_MESSAGE &&
 		    compile_message(c, b, &set->messages[set->message_count++]) != 0)
-			return -1;
-	return check_absent(c);
+			rc = map_error_add(all, &one);
+	}
+	c->err = all;
+	return rc == 0 ? check_absent(c) : -1;
 }
 
 /* ---- what the engine itself writes ---- */

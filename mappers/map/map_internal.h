@@ -371,6 +371,10 @@ enum {
 int map_error(struct error *err, struct place at, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Put an error behind those in *all, a line each, as long as there is room.
+ * Returns -1. */
+int map_error_add(struct error *all, const struct error *one);
+
 /* Number of a segment id, made when it is new; 0 when there are too many. */
 uint16_t map_id(struct map_set *set, struct str id);
 /* The same, but 0 when it is in no map. */

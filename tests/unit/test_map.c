@@ -100,6 +100,11 @@ test_errors(void)
 	refused("segment PID[Patient] {\n\tPID-8 -> gendr\n}",
 	    "t.map:2:11: Patient has no element 'gendr'; did you mean 'gender'?",
 	    "an unknown element");
+	refused(
+	    "segment PID[Patient] {\n\tPID-8 -> gendr\n}\nsegment PD1[Patient] { PD1-1 -> nam }",
+	    "t.map:2:11: Patient has no element 'gendr'; did you mean 'gender'?\n"
+	    "t.map:4:33: Patient has no element 'nam'; did you mean 'name'?",
+	    "two maps with a fault each");
 	refused("segment PID[Patient] { PID-3 -> deceased }",
 	    "t.map:1:33: 'deceased' may have several types: name it with its type, as in "
 	    "'deceasedBoolean'",
