@@ -121,6 +121,24 @@ check_stored(struct validation *v, struct store_reader *r)
 	return 0;
 }
 
+/* Where what is referred to is kept. */
+static int
+check_referrers(struct validation *v, struct store_reader *r)
+{
+	struct fhir_call *c = v->c;
+	struct error err;
+	int referred;
+
+	if (v->s->references != REFERENCES_KEPT)
+		return 0;
+	referred = store_is_referred_to(r, c->route.type, c->route.id, c->arena, &err);
+	if (referred < 0)
+		return call_fail_error(c, &err);
+	if (referred)
+		find_wrong(v, "conflict", STR(""), "others refer to the resource");
+	return 0;
+}
+
 /* May the sender, and is it there? Said as findings: they are the answer. */
 static int
 check_existence(struct validation *v, struct store_reader *r)
@@ -145,7 +163,7 @@ check_existence(struct validation *v, struct store_reader *r)
 	if (there < 0)
 		return call_fail_error(c, &err);
 	if (there && !found.deleted)
-		return 0;
+		return v->mode == MODE_DELETE ? check_referrers(v, r) : 0;
 	if (v->mode == MODE_DELETE)
 		find_wrong(v, "not-found", STR(""), "there is no such resource to be deleted");
 	else if (!access_decide(c->sender, RIGHT_CREATE, c->route.type, &d))

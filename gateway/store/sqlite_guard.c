@@ -150,16 +150,16 @@ check_targets(struct store *s, struct store_write *w, uint32_t at, bool *broken)
 
 /* Does a current resource carry the key? 1, 0, -1. */
 static int
-is_carried(struct store *s, struct sq_key key, struct error *err)
+is_carried(struct sq_conn *c, struct sq_key key, struct error *err)
 {
-	sqlite3_stmt *st = sq_fixed(&s->conn, SQ_CURRENT_INDEX, err);
+	sqlite3_stmt *st = sq_fixed(c, SQ_CURRENT_INDEX, err);
 	int rc;
 
 	if (!st)
 		return -1;
 	sqlite3_bind_int64(st, 1, key.hash);
 	sqlite3_bind_int64(st, 2, key.check);
-	rc = sq_step(&s->conn, st, "find what refers to it", err);
+	rc = sq_step(c, st, "find what refers to it", err);
 	if (rc > 0)
 		sqlite3_reset(st);
 	return rc;
@@ -167,15 +167,15 @@ is_carried(struct store *s, struct sq_key key, struct error *err)
 
 /* Does a stored resource refer to it, by any search parameter? */
 static int
-is_referred_to(struct store *s, struct str reference, struct error *err)
+is_referred_to(struct sq_conn *c, const struct sq_names *n, struct str reference, struct error *err)
 {
-	const struct pack *p = s->names.pack;
+	const struct pack *p = n->pack;
 
 	for (uint32_t t = 0; t < pack_type_count(p); t++) {
 		uint32_t count = 0;
 		const uint32_t *params;
 
-		if (!s->names.type_no[t])
+		if (!n->type_no[t])
 			continue;
 		params = pack_type_params(p, t, &count);
 		for (uint32_t i = 0; i < count; i++) {
@@ -183,9 +183,8 @@ is_referred_to(struct store *s, struct str reference, struct error *err)
 
 			if (pack_param_at(p, params[i])->type != PARAM_REFERENCE)
 				continue;
-			rc = is_carried(s,
-			    sq_param_key(&s->names, SQ_REFERENCE, t, params[i], STR(""), reference),
-			    err);
+			rc = is_carried(c,
+			    sq_param_key(n, SQ_REFERENCE, t, params[i], STR(""), reference), err);
 			if (rc != 0)
 				return rc;
 		}
@@ -228,7 +227,8 @@ check_deleted(struct store *s, struct store_write *w, uint32_t at, bool *broken)
 	reference = str_concat(&s->scratch, parts, 3);
 	if (!reference.p)
 		return sq_no_memory(&w->error);
-	rc = is_written_with(s, w, op) ? 1 : is_referred_to(s, reference, &w->error);
+	rc = is_written_with(s, w, op) ? 1
+				       : is_referred_to(&s->conn, &s->names, reference, &w->error);
 	*broken = rc < 0;
 	if (rc <= 0)
 		return rc;
@@ -252,6 +252,24 @@ check_all_deleted(struct store *s, struct store_write *w, uint32_t at, bool *bro
 		rc = check_deleted(s, w, at, broken);
 	}
 	op->final_id = STR("");
+	return rc;
+}
+
+int
+store_is_referred_to(
+    struct store_reader *r, uint32_t type, struct str id, struct arena *a, struct error *err)
+{
+	struct str parts[3] = { pack_text(r->names->pack, pack_type_at(r->names->pack, type)->name),
+		STR("/"), id };
+	struct str reference = str_concat(a, parts, 3);
+	int rc;
+
+	if (!reference.p)
+		return sq_no_memory(err);
+	if (sq_read_begin(&r->conn, err) < 0)
+		return -1;
+	rc = is_referred_to(&r->conn, r->names, reference, err);
+	sq_read_end(&r->conn);
 	return rc;
 }
 

@@ -639,6 +639,11 @@ int store_purge(struct store *s, struct store_purge *p, struct error *err);
  */
 int store_shred(struct store *s, struct error *err);
 
+/* Would store_write.keep_referenced refuse to delete it? 1, 0, or -1 with *err set.
+ * The arena is for what it needs on the way. */
+int store_is_referred_to(
+    struct store_reader *r, uint32_t type, struct str id, struct arena *a, struct error *err);
+
 /* For /metrics and tests: current resources of the type (PACK_NONE: all). */
 int store_count(struct store_reader *r, uint32_t type, uint64_t *out, struct error *err);
 
