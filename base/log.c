@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -12,9 +13,10 @@ enum {
 	LINE_MOST = 16384,
 };
 
-static enum log_level log_threshold = LOG_INFO;
-static enum log_format log_style = LOG_TEXT;
-static bool log_colours;
+/* Changed while others log. */
+static _Atomic enum log_level log_threshold = LOG_INFO;
+static _Atomic enum log_format log_style = LOG_TEXT;
+static atomic_bool log_colours;
 
 static const struct {
 	const char *name, *colour;

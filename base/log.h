@@ -24,7 +24,7 @@ enum log_format {
 	LOG_JSON, /* a JSON object a line */
 };
 
-/* Lines above level are dropped. Call before there are threads. */
+/* Lines above level are dropped. Any thread. */
 void log_setup(enum log_level level, enum log_format format);
 
 /* "error", "warn", "info", "debug"; false for any other name. */
