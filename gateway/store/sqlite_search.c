@@ -183,7 +183,7 @@ take_hits(struct sql *s, struct arena *a, struct hits *h, struct error *err)
 static int
 find_sorted(struct sql *s, const struct walk *w, struct arena *a, struct hits *h, struct error *err)
 {
-	struct sort_place place, *from = s->q->from_row ? &place : NULL;
+	struct sort_place place = { 0 }, *from = s->q->from_row ? &place : NULL;
 	int walks;
 
 	if (from && sort_read_from(s, from, err) < 0)
