@@ -92,12 +92,10 @@ buf_add_byte(struct buf *b, char c)
 	b->p[b->len++] = c;
 }
 
-static inline void
-buf_add(struct buf *b, struct str s)
+/* Put s at o, without a call where it is short; returns what is behind it. */
+static inline char *
+buf_copy(char *o, struct str s)
 {
-	char *o = b->p + b->len;
-
-	b->len += s.len;
 	if (s.len > 16) {
 		memcpy(o, s.p, s.len);
 	} else if (s.len >= 8) {
@@ -110,6 +108,30 @@ buf_add(struct buf *b, struct str s)
 		for (size_t i = 0; i < s.len; i++)
 			o[i] = s.p[i];
 	}
+	return o + s.len;
+}
+
+static inline void
+buf_add(struct buf *b, struct str s)
+{
+	buf_copy(b->p + b->len, s);
+	b->len += s.len;
+}
+
+/*
+ * Where the next byte goes, and where it goes from now on: for many small
+ * pieces in one room, whose place then stays in a register.
+ */
+static inline char *
+buf_cursor(const struct buf *b)
+{
+	return b->p + b->len;
+}
+
+static inline void
+buf_move(struct buf *b, const char *o)
+{
+	b->len = (size_t)(o - b->p);
 }
 
 /* A NUL-ended text, without the NUL. */

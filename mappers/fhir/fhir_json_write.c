@@ -72,13 +72,12 @@ static void
 put_escaped(struct fhir_writer *w, struct str s)
 {
 	const char *p = s.p, *end = p + s.len;
+	char *o;
 
 	if (!buf_room(w->out, s.len + AROUND))
 		return;
+	o = buf_cursor(w->out);
 	for (;;) {
-		char *o = w->out->p + w->out->len;
-		char *from = o;
-
 		while (end - p >= 8) {
 			uint64_t x, marks;
 
@@ -100,12 +99,13 @@ put_escaped(struct fhir_writer *w, struct str s)
 		}
 		while (p < end && (unsigned char)*p >= ' ' && *p != '"' && *p != '\\')
 			*o++ = *p++;
-		w->out->len += (size_t)(o - from);
+		buf_move(w->out, o);
 		if (p == end)
 			return;
 		add_escape(w, (unsigned char)*p++);
 		if (!buf_room(w->out, (size_t)(end - p) + AROUND))
 			return;
+		o = buf_cursor(w->out);
 	}
 }
 
@@ -155,18 +155,25 @@ static inline void
 put_name(struct fhir_writer *w, struct fhir_level *l, uint32_t element, bool companion)
 {
 	const struct pack_element *e = &w->elements[element];
+	char *o;
 
-	put_between(w, l);
+	if (w->pretty)
+		put_between(w, l);
 	if (!buf_room(w->out, e->name.len + AROUND))
 		return;
-	buf_add_byte(w->out, '"');
+	o = buf_cursor(w->out);
+	if (!w->pretty && l->any)
+		*o++ = ',';
+	l->any = true;
+	*o++ = '"';
 	if (companion)
-		buf_add_byte(w->out, '_');
-	buf_add(w->out, str_of(w->names + e->name.offset, e->name.len));
-	buf_add_byte(w->out, '"');
-	buf_add_byte(w->out, ':');
+		*o++ = '_';
+	o = buf_copy(o, str_of(w->names + e->name.offset, e->name.len));
+	*o++ = '"';
+	*o++ = ':';
 	if (w->pretty)
-		buf_add_byte(w->out, ' ');
+		*o++ = ' ';
+	buf_move(w->out, o);
 }
 
 static void

@@ -63,16 +63,14 @@ add_reference(struct fhir_writer *w, char c)
 	}
 }
 
-/* s inside an attribute's value. There is room for s.len + AROUND. */
+/* s inside an attribute's value, at o, the cursor of what is put. There is room
+ * for s.len + AROUND. */
 static inline void
-put_escaped(struct fhir_writer *w, struct str s)
+put_escaped(struct fhir_writer *w, char *o, struct str s)
 {
 	const char *p = s.p, *end = p + s.len;
 
 	for (;;) {
-		char *o = w->out->p + w->out->len;
-		char *from = o;
-
 		while (end - p >= 8) {
 			uint64_t x, marks;
 
@@ -94,12 +92,13 @@ put_escaped(struct fhir_writer *w, struct str s)
 		}
 		while (p < end && is_plain(*p))
 			*o++ = *p++;
-		w->out->len += (size_t)(o - from);
+		buf_move(w->out, o);
 		if (p == end)
 			return;
 		add_reference(w, *p++);
 		if (!buf_room(w->out, (size_t)(end - p) + AROUND))
 			return;
+		o = buf_cursor(w->out);
 	}
 }
 
@@ -128,24 +127,30 @@ name_of(const struct fhir_writer *w, const struct pack_element *e)
 static inline void
 put_attribute(struct fhir_writer *w, struct str name, struct str value)
 {
+	char *o;
+
 	if (!buf_room(w->out, name.len + value.len + AROUND))
 		return;
-	buf_add_byte(w->out, ' ');
-	buf_add(w->out, name);
-	buf_add_byte(w->out, '=');
-	buf_add_byte(w->out, '"');
-	put_escaped(w, value);
+	o = buf_cursor(w->out);
+	*o++ = ' ';
+	o = buf_copy(o, name);
+	*o++ = '=';
+	*o++ = '"';
+	put_escaped(w, o, value);
 	if (buf_room(w->out, AROUND))
 		buf_add_byte(w->out, '"');
 }
 
 /*
  * The children that are attributes. Returns whether there are other children.
+ * Attributes come first, but for the url of an extension, which stands behind
+ * the extensions in it: children of its own type.
  */
 static inline bool
 put_attributes(struct fhir_writer *w, uint32_t i)
 {
 	const struct record_node *nodes = w->nodes;
+	uint32_t own = w->elements[nodes[i].element].type;
 	bool others = false;
 
 	for (uint32_t child = i + 1; child < nodes[i].end; child = nodes[child].end) {
@@ -153,8 +158,10 @@ put_attributes(struct fhir_writer *w, uint32_t i)
 
 		if (e->flags & ELEMENT_ATTRIBUTE)
 			put_attribute(w, name_of(w, e), fhir_writer_text(w, child));
-		else
+		else if (e->type == own)
 			others = true;
+		else
+			return true;
 	}
 	return others;
 }
@@ -231,6 +238,7 @@ put_element(struct fhir_writer *w, uint32_t i)
 	const struct pack_element *e = &w->elements[n->element];
 	struct str name = name_of(w, e);
 	bool cut = fhir_writer_cuts(w, n->len);
+	char *o;
 
 	if (w->pretty)
 		put_line(w);
@@ -240,18 +248,20 @@ put_element(struct fhir_writer *w, uint32_t i)
 	}
 	if (!buf_room(w->out, name.len + (cut ? 0 : n->len) + 2 * AROUND))
 		return;
-	buf_add_byte(w->out, '<');
-	buf_add(w->out, name);
+	o = buf_cursor(w->out);
+	*o++ = '<';
+	o = buf_copy(o, name);
 	if (n->end > i + 1 || cut) {
+		buf_move(w->out, o);
 		open_element(w, i);
 	} else if (n->len) {
 		/* Nearly all elements, so without asking for room again. */
-		buf_add(w->out, STR(" value=\""));
-		put_escaped(w, fhir_writer_text(w, i));
+		o = buf_copy(o, STR(" value=\""));
+		put_escaped(w, o, fhir_writer_text(w, i));
 		if (buf_room(w->out, AROUND))
 			buf_add(w->out, STR("\"/>"));
 	} else {
-		buf_add(w->out, STR("/>"));
+		buf_move(w->out, buf_copy(o, STR("/>")));
 	}
 }
 
@@ -260,6 +270,7 @@ static void
 close_element(struct fhir_writer *w, uint32_t i)
 {
 	struct str name = name_of(w, &w->elements[w->nodes[i].element]);
+	char *o;
 
 	w->depth--;
 	w->indent--;
@@ -267,10 +278,12 @@ close_element(struct fhir_writer *w, uint32_t i)
 		put_line(w);
 	if (!buf_room(w->out, name.len + AROUND))
 		return;
-	buf_add_byte(w->out, '<');
-	buf_add_byte(w->out, '/');
-	buf_add(w->out, name);
-	buf_add_byte(w->out, '>');
+	o = buf_cursor(w->out);
+	*o++ = '<';
+	*o++ = '/';
+	o = buf_copy(o, name);
+	*o++ = '>';
+	buf_move(w->out, o);
 }
 
 /* The children of the newest level, until one is only begun. */
@@ -314,7 +327,7 @@ run_text(struct fhir_writer *w, struct fhir_level *l)
 	if (l->kind == IN_DIV)
 		buf_put_str(w->out, piece);
 	else if (buf_room(w->out, piece.len + AROUND))
-		put_escaped(w, piece);
+		put_escaped(w, buf_cursor(w->out), piece);
 	if (l->at < l->end)
 		return;
 	w->depth--;
