@@ -85,7 +85,8 @@ find_total(struct sql *s, const struct walk *w, uint64_t *total, struct error *e
 		return rc < 0 ? -1 : 0;
 	sql_restart(s);
 	buf_puts(&s->text, "SELECT count(*)");
-	s->counting = true;
+	/* A total that is told only where it is short is of few rows. */
+	s->counting = !s->q->total_if_short;
 	walk_put(s, w, "");
 	s->counting = false;
 	st = sql_prepare(s, err);
