@@ -193,6 +193,9 @@ find_sorted(struct sql *s, const struct walk *w, struct arena *a, struct hits *h
 	if (walks < 0)
 		return -1;
 	if (walks) {
+		if (s->q->explain)
+			buf_puts(s->q->explain, "or rather: walks the index of dates, and stops "
+						"when the page is full\n");
 		sort_put_walk(s, from);
 		buf_puts(&s->text, " LIMIT ?");
 		if (take_hits(s, a, h, err) < 0)
