@@ -4,6 +4,7 @@ SCENARIO_TESTS = \
 	tests/scenario/bundles.test \
 	tests/scenario/coding.test \
 	tests/scenario/deadletter.test \
+	tests/scenario/demo.test \
 	tests/scenario/feed.test \
 	tests/scenario/fhir_kit.test \
 	tests/scenario/files.test \
