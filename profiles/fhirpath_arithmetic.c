@@ -218,6 +218,9 @@ eval_abs(struct eval *e, const struct fhirpath_item *x)
 
 	if (text.len && text.p[0] == '-')
 		text = str_from_index(text, 1);
+	/* The smallest whole number has no opposite. */
+	if (x->kind == FHIRPATH_INTEGER && str_is(text, "2147483648"))
+		return 0;
 	return eval_push_made(e, (enum fhirpath_kind)x->kind, text);
 }
 

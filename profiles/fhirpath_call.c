@@ -260,6 +260,9 @@ compile_ordinary(struct compiler *c, const struct call *call, struct known *out)
 		if (ops[i] == NO_OP)
 			return NO_OP;
 	}
+	if (call->fn->code == FN_IIF && !known_is_nothing(&args[0]) &&
+	    !(known_kinds(c, &args[0]) & 1u << FHIRPATH_BOOLEAN))
+		return REFUSE(c, call->s->args, "the criterion of iif() is a truth value");
 	op = emit_call(c, call, ops, i);
 	if (op == NO_OP)
 		return NO_OP;

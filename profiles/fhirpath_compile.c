@@ -143,6 +143,21 @@ compile_moment(
 	return emit_literal(c, s, kind, s->text, out);
 }
 
+/* Whole numbers are of 32 bits (N1, 2.1.1). s->text: digits, at most `most`. */
+static uint32_t
+compile_integer(
+    struct compiler *c, const struct syntax *s, uint32_t most, struct str value, struct known *out)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s->text.len && n <= most; i++)
+		n = n * 10 + (uint64_t)(s->text.p[i] - '0');
+	if (n > most)
+		return REFUSE(c, s, "whole numbers go up to 2147483647; write %.*s.0 for a decimal",
+		    STR_ARG(s->text));
+	return emit_literal(c, s, FHIRPATH_INTEGER, value, out);
+}
+
 static const struct {
 	uint8_t code;
 	uint8_t kind; /* of the result; FHIRPATH_NODE: as the operands */
@@ -312,8 +327,13 @@ static uint32_t
 compile_sign(
     struct compiler *c, const struct syntax *s, const struct known *this, struct known *out)
 {
-	uint32_t input = compile_tree(c, s->left, this, out);
+	uint32_t input;
 
+	/* The smallest one has no opposite to take the sign of. */
+	if (s->op != BINARY_ADD && s->left->kind == SYNTAX_INTEGER &&
+	    str_is(s->left->text, "2147483648"))
+		return compile_integer(c, s->left, 1u << 31, STR("-2147483648"), out);
+	input = compile_tree(c, s->left, this, out);
 	if (input == NO_OP || s->op == BINARY_ADD)
 		return input;
 	if (!known_is_nothing(out) &&
@@ -348,7 +368,7 @@ compile_tree(
 	case SYNTAX_STRING:
 		return emit_literal(c, s, FHIRPATH_STRING, s->text, out);
 	case SYNTAX_INTEGER:
-		return emit_literal(c, s, FHIRPATH_INTEGER, s->text, out);
+		return compile_integer(c, s, INT32_MAX, s->text, out);
 	case SYNTAX_DECIMAL:
 		return emit_literal(c, s, FHIRPATH_DECIMAL, s->text, out);
 	case SYNTAX_DATE:

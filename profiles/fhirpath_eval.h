@@ -14,6 +14,9 @@ enum {
 	QUANTITY_STEPS = 32,  /* that reading, converting, comparing two counts for */
 	EVAL_ITEMS = 1 << 22, /* on the stack, whose room doubles */
 	EVAL_RECORDS = 1000,  /* that the host gives */
+	/* Texts that are made stay until the end: so many bytes count as a step,
+	 * which bounds the memory, too. */
+	EVAL_STEP_BYTES = 8,
 };
 
 struct eval {

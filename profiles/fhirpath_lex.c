@@ -192,6 +192,8 @@ read_number(const struct parser *p, size_t *i, struct token *t)
 	size_t first = *i;
 
 	*i += count_digits(p, *i, p->in.len);
+	while (first + 1 < *i && p->in.p[first] == '0')
+		first++; /* 007 is 7 */
 	t->kind = TOKEN_INTEGER;
 	if (peek(p, *i) == '.' && is_digit(peek(p, *i + 1))) {
 		t->kind = TOKEN_DECIMAL;

@@ -100,7 +100,7 @@ eval_add_texts(struct eval *e, uint32_t left, struct str x, struct str y)
 	if (y.len)
 		memcpy(both + x.len, y.p, y.len);
 	e->top = left;
-	if (eval_count(e, (uint32_t)((x.len + y.len) / 64)))
+	if (eval_count(e, (uint32_t)((x.len + y.len) / EVAL_STEP_BYTES)))
 		return -1;
 	return eval_push_made(e, FHIRPATH_STRING, str_of(both, x.len + y.len));
 }

@@ -6,7 +6,11 @@
 #include "profiles/fhirpath_eval.h"
 
 enum {
-	REGEX_STEPS = 1000000, /* of backtracking, for one match */
+	/* Of backtracking, for one match: tried with few, then with more and more. */
+	REGEX_FEW = 200,
+	REGEX_MORE = 10,
+	REGEX_STEPS = 2000000,
+	REGEX_COST = 4, /* so many of them count as one of the evaluation's */
 	REGEX_KIBIBYTES = 16384,
 	REGEX_BYTES = 8192, /* of a pattern */
 };
@@ -77,29 +81,47 @@ regex_init(struct regex *r, struct eval *e, const struct op *op, struct str patt
 	r->match = pcre2_match_data_create_from_pattern(r->code, NULL);
 	if (!r->limits || !r->match)
 		return eval_no_memory(e);
-	pcre2_set_match_limit(r->limits, REGEX_STEPS);
 	pcre2_set_heap_limit(r->limits, REGEX_KIBIBYTES);
 	return 0;
 }
 
-/* One match from `from` on: 1, 0 or -1. A match may take as many steps as its
- * limit, so that is what it counts for when it finds nothing in a long text. */
+/*
+ * PCRE2 does not tell how many steps a match took. So it gets few, and when they
+ * were not enough, it begins again with more: each try counts for what it may
+ * have taken. limit: 0 before the first try. 1, 0 when there is no more, or -1.
+ */
 static int
-regex_match(struct regex *r, struct eval *e, const struct op *op, struct str text, size_t from,
-    uint32_t flags)
+next_try(struct regex *r, struct eval *e, uint32_t *limit)
 {
-	int rc = pcre2_match(r->code, (PCRE2_SPTR)(text.len ? text.p : ""), text.len, from,
-	    flags | PCRE2_NO_UTF_CHECK, r->match, r->limits);
-
-	if (eval_count(e, 16 + (uint32_t)((text.len - from) / 16)))
+	if (*limit == REGEX_STEPS)
+		return 0;
+	*limit = *limit == 0 ? REGEX_FEW : *limit * REGEX_MORE;
+	if (*limit > REGEX_FEW && eval_count(e, *limit / REGEX_COST))
 		return -1;
+	pcre2_set_match_limit(r->limits, *limit);
+	return 1;
+}
+
+/* Whether there is a match: 1, 0 or -1. */
+static int
+regex_match(struct regex *r, struct eval *e, const struct op *op, struct str text)
+{
+	uint32_t limit = 0;
+	int more, rc = PCRE2_ERROR_MATCHLIMIT;
+
+	if (eval_count(e, 16 + (uint32_t)(text.len / 16)))
+		return -1;
+	while (rc == PCRE2_ERROR_MATCHLIMIT && (more = next_try(r, e, &limit)) != 0) {
+		if (more < 0)
+			return -1;
+		rc = pcre2_match(r->code, (PCRE2_SPTR)(text.len ? text.p : ""), text.len, 0,
+		    PCRE2_NO_UTF_CHECK, r->match, r->limits);
+	}
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return 0;
-	if (rc < 0) {
-		(void)eval_count(e, REGEX_STEPS);
+	if (rc < 0)
 		return eval_fail(
 		    e, op, "the regular expression was stopped: it takes too many steps");
-	}
 	return 1;
 }
 
@@ -110,7 +132,11 @@ substitute(
 {
 	PCRE2_SIZE room = text.len * 2 + replacement.len * 4 + 64;
 
-	for (int tries = 0; tries < 2; tries++) {
+	uint32_t limit = 0;
+
+	if (next_try(r, e, &limit) < 0)
+		return -1;
+	for (int tries = 0; tries < 2;) {
 		PCRE2_SIZE len = room;
 		char *out = arena_alloc_bytes(e->arena, room);
 		int rc;
@@ -123,12 +149,28 @@ substitute(
 			PCRE2_NO_UTF_CHECK,
 		    r->match, r->limits, (PCRE2_SPTR)(replacement.len ? replacement.p : ""),
 		    replacement.len, (PCRE2_UCHAR *)out, &len);
-		if (eval_count(e, 16 + (uint32_t)((text.len + room) / 16)))
+		if (eval_count(e, 16 + (uint32_t)((text.len + room) / EVAL_STEP_BYTES)))
+			return -1;
+		/* Each place that was replaced may have taken all the steps. */
+		if (rc > 0 && limit > REGEX_FEW &&
+		    eval_count(e, (uint32_t)rc < UINT32_MAX / limit
+				      ? (uint32_t)rc * (limit / REGEX_COST)
+				      : UINT32_MAX))
 			return -1;
 		if (rc >= 0)
 			return eval_push_made(e, FHIRPATH_STRING, str_of(out, len));
+		if (rc == PCRE2_ERROR_MATCHLIMIT) {
+			int more = next_try(r, e, &limit);
+
+			if (more < 0)
+				return -1;
+			if (more == 0)
+				break;
+			continue;
+		}
 		if (rc != PCRE2_ERROR_NOMEMORY)
 			break;
+		tries++;
 		room = len;
 	}
 	return eval_fail(e, op, "the replacement is wrong, or takes too many steps");
@@ -148,7 +190,7 @@ eval_regex(struct eval *e, const struct op *op, struct str text, struct str patt
 	if (rc == 0 && op->code == FN_REPLACE_MATCHES) {
 		rc = substitute(&r, e, op, text, replacement);
 	} else if (rc == 0) {
-		rc = regex_match(&r, e, op, text, 0, 0);
+		rc = regex_match(&r, e, op, text);
 		rc = rc < 0 ? -1 : eval_push_bool(e, rc == 1);
 	}
 	regex_release(&r);

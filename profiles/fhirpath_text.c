@@ -123,11 +123,13 @@ replace(struct text_call *c)
 	if (c->b.len && places > (SIZE_MAX / 4 - c->text.len) / c->b.len)
 		return eval_no_memory(c->e);
 	room = c->text.len + places * c->b.len + 1;
+	if (room / EVAL_STEP_BYTES > UINT32_MAX)
+		return eval_no_memory(c->e);
+	if (eval_count(c->e, (uint32_t)(room / EVAL_STEP_BYTES)))
+		return -1;
 	out = arena_alloc_bytes(c->e->arena, room);
 	if (!out)
 		return eval_no_memory(c->e);
-	if (eval_count(c->e, room / 64 > FHIRPATH_STEPS ? UINT32_MAX : (uint32_t)(room / 64)))
-		return -1;
 	return push_text(c->e, str_of(out, c->a.len ? exchange(c, out) : weave(c, out)));
 }
 

@@ -20,6 +20,7 @@ static const char help[] =
     "read. Each item of the result is written as a line of JSON; what trace() is given goes\n"
     "to standard error.\n"
     "\n"
+    "      --ndjson        what is read has a resource a line, whatever its name\n"
     "      --types         before each item, its type and a tab\n"
     "      --explain       show the compiled program and its static type; with --type,\n"
     "                      nothing is read\n"
@@ -39,7 +40,7 @@ enum {
 struct fhirpath_command {
 	struct str expression;
 	const char *pack_path, *type_name;
-	bool types, explain;
+	bool types, explain, ndjson;
 	const struct pack *pack;
 	struct record_builder builder;
 	struct fhirpath *program; /* for program_type */
@@ -231,7 +232,7 @@ take_file(struct fhirpath_command *c, const char *path, struct error *err)
 	text.wipe = true;
 	c->before = 0;
 	rc = file_read(path, &text, err);
-	if (rc == 0 && !str_ends(c->file, STR(".ndjson"))) {
+	if (rc == 0 && !c->ndjson && !str_ends(c->file, STR(".ndjson"))) {
 		rc = take_resource(c, buf_str(&text), err);
 	} else if (rc == 0) {
 		lines = ndjson_new(MAX_LINE, take_line, c);
@@ -279,6 +280,7 @@ run(struct fhirpath_command *c, char **files, int count, struct error *err)
 
 enum {
 	OPTION_TYPES = 256,
+	OPTION_NDJSON,
 	OPTION_EXPLAIN,
 	OPTION_TYPE,
 	OPTION_PACK,
@@ -286,6 +288,7 @@ enum {
 
 static const struct option options[] = {
 	{ "types", no_argument, NULL, OPTION_TYPES },
+	{ "ndjson", no_argument, NULL, OPTION_NDJSON },
 	{ "explain", no_argument, NULL, OPTION_EXPLAIN },
 	{ "type", required_argument, NULL, OPTION_TYPE },
 	{ "pack", required_argument, NULL, OPTION_PACK },
@@ -307,6 +310,9 @@ cmd_fhirpath(int argc, char **argv)
 		switch (option) {
 		case OPTION_TYPES:
 			c.types = true;
+			break;
+		case OPTION_NDJSON:
+			c.ndjson = true;
 			break;
 		case OPTION_EXPLAIN:
 			c.explain = true;
